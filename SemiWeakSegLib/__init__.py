@@ -1,0 +1,3 @@
+"""SemiWeakSeg: train medical image segmentation from few labels, scribbles and unlabeled cases."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,83 @@
+"""`cohort show`: what a cohort holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from SemiWeakSegLib.commands.failures import OK, reading_input
+from SemiWeakSegLib.commands.parser import add_command
+from SemiWeakSegLib.commands.reading import read_cohort
+from SemiWeakSegLib.commands.tables import table
+
+if TYPE_CHECKING:
+    from SemiWeakSegLib.cohort import Cohort, CohortSummary
+
+KINDS = ("labeled", "scribbled", "boxed", "tagged", "unlabeled")
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "show",
+        run,
+        summary="Show what a cohort holds: counts, classes and, per case, what is known.",
+        examples=["cohort show heart.json", "cohort show heart.json --cases"],
+    )
+    parser.add_argument("cohort", metavar="COHORT.json", type=Path, help="cohort file")
+    parser.add_argument("--cases", action="store_true", help="list the cases")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print counts and classes, and the cases where asked."""
+    from SemiWeakSegLib.cohort import summary
+
+    cohort = read_cohort(arguments.cohort)
+    with reading_input():
+        counts = summary(cohort)
+        rows = _rows(cohort) if arguments.cases or arguments.json else []
+    if arguments.json:
+        classes = {each.index: each.name for each in cohort.classes}
+        content = {"summary": asdict(counts), "classes": classes, "cases": rows}
+        print(json.dumps(content, indent=2))
+        return OK
+    print(as_text(counts))
+    print("classes     " + ", ".join(f"{each.index} {each.name}" for each in cohort.classes))
+    if rows:
+        print(
+            "\n" + table([list(rows[0]), *([str(cell) for cell in row.values()] for row in rows)])
+        )
+    return OK
+
+
+def as_text(counts: CohortSummary) -> str:
+    """The counts in three lines."""
+    kinds = ", ".join(f"{getattr(counts, kind)} {kind}" for kind in KINDS if getattr(counts, kind))
+    train = counts.cases - counts.validation - counts.test
+    return "\n".join(
+        [
+            f"cases       {counts.cases}, {counts.dimension}-D, {counts.classes} classes",
+            f"training    {train}" + (f": {kinds}" if kinds else ""),
+            f"validation  {counts.validation}",
+            f"test        {counts.test}",
+        ]
+    )
+
+
+def _rows(cohort: Cohort) -> list[dict[str, Any]]:
+    return [
+        {
+            "case": case.id,
+            "role": case.role,
+            "annotation": cohort.annotation_kind(case),
+            "channels": len(case.images),
+            "group": case.group or "",
+            "truth": "yes" if case.truth else "",
+        }
+        for case in cohort.cases
+    ]

@@ -1,0 +1,1 @@
+"""Everything that needs torch and MONAI: data, losses, terms, recipes, trainer, prediction."""

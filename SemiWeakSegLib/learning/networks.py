@@ -1,0 +1,113 @@
+"""Networks by name from plain settings, so that a saved model can be rebuilt anywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.networks.nets import SEResNext101, UNet, resnet18
+from torch import nn
+
+NORMALISATIONS = {"instance": ("instance", {"affine": True}), "batch": "batch"}
+
+
+def build_network(settings: dict[str, Any]) -> nn.Module:
+    """The network described by plain values (``plan.json``, ``model.json``).
+
+    ``name`` "unet": MONAI's residual U-Net, (B, channels in, *patch) -> logits (B, K, *patch).
+    "size_regressor": (B, channels in + 1, *patch) -> positive values (B, classes), 1 = mean size.
+    """
+    settings = dict(settings)
+    name = settings.pop("name")
+    if name == "unet":
+        return _unet(**settings)
+    if name == "size_regressor":
+        return SizeRegressor(**settings)
+    raise ValueError(f"unknown network {name!r}; known: unet, size_regressor")
+
+
+def _unet(
+    dimensions: int,
+    in_channels: int,
+    out_channels: int,
+    channels: list[int],
+    strides: list[list[int]],
+    residual_units: int = 2,
+    normalisation: str = "instance",
+    dropout: float = 0.0,
+) -> nn.Module:
+    return UNet(
+        spatial_dims=dimensions,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        channels=tuple(channels),
+        strides=tuple(tuple(stride) for stride in strides),
+        num_res_units=residual_units,
+        norm=NORMALISATIONS[normalisation],
+        dropout=dropout,
+    )
+
+
+class SizeRegressor(nn.Module):
+    """Predicts each class's size as a multiple of its mean size over the labeled images.
+
+    Input: image channels and one constant channel with the relative position of the slice.
+    Output: softplus(z) / softplus(0), (B, classes); the last layer starts at zero, so training
+    starts from the mean size. ``mean_proportion`` (classes,) turns it into a proportion.
+    """
+
+    def __init__(self, dimensions: int, in_channels: int, classes: int, backbone: str):
+        super().__init__()
+        self.backbone = _backbone(backbone, dimensions, in_channels + 1, classes)
+        last = [module for module in self.backbone.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.register_buffer("mean_proportion", torch.ones(classes))
+
+    def forward(self, image: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        """image (B, C, *patch), position (B,) in [0, 1] -> (B, classes) multiples of the mean."""
+        plane = (2 * position - 1).to(image.dtype).reshape(-1, 1, *([1] * (image.ndim - 2)))
+        plane = plane.expand(-1, 1, *image.shape[2:])
+        raw = self.backbone(torch.cat([image, plane], dim=1))
+        return nn.functional.softplus(raw) / nn.functional.softplus(torch.zeros_like(raw))
+
+    def proportions(self, image: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        """Predicted share of the patch, (B, classes)."""
+        return self(image, position) * self.mean_proportion
+
+
+def _backbone(name: str, dimensions: int, channels: int, outputs: int) -> nn.Module:
+    if name == "resnet18":
+        return resnet18(
+            spatial_dims=dimensions,
+            n_input_channels=channels,
+            num_classes=outputs,
+            conv1_t_size=7 if dimensions == 2 else 5,
+            conv1_t_stride=2,
+        )
+    if name == "seresnext101":
+        return SEResNext101(
+            spatial_dims=dimensions, in_channels=channels, num_classes=outputs, pretrained=False
+        )
+    if name == "small":
+        return SmallEncoder(dimensions, channels, outputs)
+    raise ValueError(f"unknown regressor {name!r}; known: resnet18, seresnext101, small")
+
+
+class SmallEncoder(nn.Sequential):
+    """Four strided convolutions, average pooling, one linear layer: for very few cases."""
+
+    def __init__(self, dimensions: int, channels: int, outputs: int, width: int = 16):
+        convolution = nn.Conv3d if dimensions == 3 else nn.Conv2d
+        norm = nn.InstanceNorm3d if dimensions == 3 else nn.InstanceNorm2d
+        layers: list[nn.Module] = []
+        for level in range(4):
+            out = width * 2**level
+            layers += [
+                convolution(channels, out, 3, stride=2, padding=1),
+                norm(out, affine=True),
+                nn.LeakyReLU(0.01),
+            ]
+            channels = out
+        pool = nn.AdaptiveAvgPool3d(1) if dimensions == 3 else nn.AdaptiveAvgPool2d(1)
+        super().__init__(*layers, pool, nn.Flatten(), nn.Linear(channels, outputs))

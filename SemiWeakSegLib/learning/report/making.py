@@ -1,0 +1,192 @@
+"""The report's sections on how the run was made: training, sizes, method, plan, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...methods import SettingsError, get
+from .markup import (
+    MISSING,
+    Markup,
+    bullets,
+    clock,
+    details,
+    escape,
+    number,
+    paragraph,
+    plain,
+    section,
+    table,
+)
+from .record import RunRecord
+
+PLAN_MEANINGS = {
+    "dimensions": "2-D slices or 3-D volumes",
+    "channels_in": "channels of an image",
+    "classes": "structures, in the order of their label values",
+    "orient": "images are turned to the patient's axes first",
+    "slice_axis": "axis across which slices are cut (0 = foot to head)",
+    "spacing": "mm between voxels that the network sees",
+    "patch_size": "voxels the network sees at once",
+    "whole": "the network sees whole slices or volumes",
+    "batch_labeled": "annotated patches in a step",
+    "batch_unlabeled": "unlabeled patches in a step",
+    "network": "the network",
+    "intensity": "how intensities are scaled, per channel",
+    "mirror_axes": "axes that may be mirrored",
+}
+
+
+def training(record: RunRecord, pictures: str) -> Markup:
+    """Curves and the stages' lengths."""
+    rows = []
+    for stage in record.of_kind("stage"):
+        name = stage.get("name")
+        steps = [e.get("step") or 0 for e in record.of_kind("progress") if e.get("stage") == name]
+        best = [
+            e["mean_dice"]
+            for e in record.of_kind("validation")
+            if e.get("stage") == name and e.get("mean_dice") is not None
+        ]
+        planned = stage.get("steps")
+        row = (
+            name,
+            max(steps, default=0) or MISSING,
+            MISSING if planned is None else planned,
+            number(max(best, default=None)),
+        )
+        if row not in rows:
+            rows.append(row)
+    return section(
+        "Training",
+        pictures,
+        table(("stage", "steps done", "steps planned", "best validation Dice"), rows, numeric=3),
+        anchor="training",
+    )
+
+
+def sizes(record: RunRecord, pictures: list[str]) -> Markup:
+    """The cross-validated error of the sizes that bound the unlabeled cases."""
+    parts: list[str] = []
+    events = record.of_kind("sizes")
+    for event, picture in zip(events, pictures, strict=True):
+        source = str(event.get("source") or "regressor")
+        parts.append(f"<h3>{escape(source)}</h3>\n" if len(events) > 1 else "")
+        parts.append(
+            paragraph(
+                f"Sizes come from the {source}. Cross-validated on the labeled cases it tells this "
+                "much; an R² near or below 0 means that it knows no more than the mean size."
+            )
+        )
+        rows = [
+            (
+                name,
+                number(values.get("r2"), 2),
+                number(values.get("mae_percent"), 1),
+                number(values.get("mae"), 1),
+                number(values.get("relative_width"), 2),
+            )
+            for name, values in (event.get("per_class") or {}).items()
+        ]
+        unit = str(event.get("unit") or "").replace("^2", "²").replace("^3", "³")
+        headings = (
+            "structure",
+            "R²",
+            "mean error (%)",
+            f"mean error ({unit})" if unit else "mean error",
+            "width of the bounds (relative)",
+        )
+        parts.append(table(headings, rows, numeric=4))
+        if event.get("note"):
+            parts.append(paragraph(event["note"], "quiet"))
+        parts.append(picture)
+    return section("Predicted sizes", *parts, anchor="sizes")
+
+
+def making(record: RunRecord) -> Markup:
+    """Method, settings, terms, plan, budget, seed, device and versions."""
+    return section(
+        "How it was made",
+        _method(record),
+        details("Settings", _settings(record)),
+        details("Extra terms", _terms(record)),
+        details("Plan", _plan(record)),
+        details("Run, seed, device and versions", _run(record)),
+        anchor="making",
+    )
+
+
+def _method(record: RunRecord) -> Markup:
+    name = str(record.request.get("method"))
+    try:
+        method = get(name)
+    except SettingsError:
+        return paragraph(f"Method {name}, which this version does not know.")
+    return paragraph(f"{method.title} ({name}). {method.summary}") + paragraph(
+        f"Source: {method.source}", "quiet"
+    )
+
+
+def _settings(record: RunRecord) -> Markup:
+    given = dict(record.request.get("settings") or {})
+    try:
+        descriptions = get(str(record.request.get("method"))).descriptions()
+    except SettingsError:
+        descriptions = []
+    rows = []
+    for each in descriptions:
+        value = given.pop(each.name, each.default)
+        changed = "changed" if value != each.default else "default"
+        unit = f" {each.unit}" if each.unit else ""
+        rows.append((each.name, plain(value) + unit, changed, each.help))
+    rows += [(name, plain(value), "", "") for name, value in given.items()]
+    return table(("setting", "value", "", "meaning"), rows)
+
+
+def _terms(record: RunRecord) -> Markup:
+    rows = [
+        (term.get("name"), plain(term.get("weight")), plain(term.get("settings") or {}))
+        for term in record.request.get("terms") or []
+    ]
+    return table(("term", "weight", "settings"), rows)
+
+
+def _plan(record: RunRecord) -> Markup:
+    overridden = record.plan.get("overridden") or []
+    rows = [
+        (
+            name,
+            _plan_value(value),
+            "set by hand" if name in overridden else "from the data",
+            PLAN_MEANINGS.get(name, ""),
+        )
+        for name, value in record.plan.items()
+        if name not in ("notes", "overridden")
+    ]
+    return bullets(record.plan.get("notes") or []) + table(("line", "value", "", "meaning"), rows)
+
+
+def _plan_value(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "; ".join(plain(item) for item in value)
+    return plain(value)
+
+
+def _run(record: RunRecord) -> Markup:
+    request, started = record.request, record.last("started")
+    budget = [
+        f"{request[name]:g} {name}"
+        for name in ("steps", "minutes")
+        if request.get(name) is not None
+    ]
+    rows = [
+        ("seed", plain(request.get("seed"))),
+        ("budget", " or ".join(budget) or "by the plan"),
+        ("device", f"{started.get('device', MISSING)} (asked for: {request.get('device')})"),
+        ("started", f"{len(record.of_kind('started'))} times" if started else "never"),
+        ("duration", clock(record.duration)),
+        ("asked on", plain(request.get("created"))),
+        ("SemiWeakSeg of the request", plain(request.get("version"))),
+    ]
+    rows += [(name, plain(value)) for name, value in (started.get("versions") or {}).items()]
+    return table(("", ""), rows)

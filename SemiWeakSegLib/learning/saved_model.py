@@ -1,0 +1,92 @@
+"""The ``model/`` folder of a run: all that prediction needs, tensors and plain values only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..cohort import SegmentClass
+from ..runs.atomic import write_json
+from .networks import build_network
+from .plan import Plan
+
+SCHEMA = 1
+
+
+@dataclasses.dataclass
+class SavedModel:
+    """A trained network with its plan and classes."""
+
+    network: nn.Module
+    plan: Plan
+    classes: list[SegmentClass]
+
+
+def save_tensors(path: Path, values: dict[str, Any]) -> None:
+    """``torch.save`` that replaces atomically; values are tensors and plain Python."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as stream:
+            torch.save(values, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Reads tensors and plain values; anything that would run code is refused by torch."""
+    return torch.load(path, map_location=device, weights_only=True)
+
+
+def save_model(
+    folder: Path, network: dict, state: dict, plan: Plan, classes: list[SegmentClass]
+) -> None:
+    """Writes weights.pt, then model.json (whose presence says the model is complete)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(folder / "weights.pt", state)
+    described = {
+        "schema": SCHEMA,
+        "network": network,
+        "classes": [
+            {
+                "index": each.index,
+                "name": each.name,
+                "color": each.color,
+                "terminology": each.terminology,
+            }
+            for each in classes
+        ],
+        "plan": plan.to_dict(),
+    }
+    write_json(folder / "model.json", described)
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> SavedModel:
+    """Raises FileNotFoundError with what to do where training has not finished."""
+    path = folder / "model.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder}: no trained model here; train or resume the run first")
+    described = json.loads(path.read_text(encoding="utf-8"))
+    if described.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: schema {described.get('schema')}, this version reads {SCHEMA}")
+    network = build_network(described["network"])
+    network.load_state_dict(load_tensors(folder / "weights.pt"))
+    classes = [
+        SegmentClass(
+            each["index"],
+            each["name"],
+            None if each["color"] is None else tuple(each["color"]),
+            each["terminology"],
+        )
+        for each in described["classes"]
+    ]
+    return SavedModel(network.to(device).eval(), Plan.from_dict(described["plan"]), classes)

@@ -1,0 +1,109 @@
+"""What a term of the training loss is, and what it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..batches import Batch
+from ..plan import Plan
+from ..schedules import sigmoid_ramp
+from ..store import CaseStore
+
+
+@dataclasses.dataclass
+class Step:
+    """Everything one summand of the loss may look at in one step.
+
+    ``labeled`` holds patches of annotated cases, ``unlabeled`` those of the others (either may be
+    absent); the student has already been applied to both: ``labeled_logits`` and
+    ``unlabeled_logits`` (B, K, *patch). ``teacher`` is in eval mode and takes no gradient.
+    """
+
+    progress: float
+    labeled: Batch | None
+    unlabeled: Batch | None
+    labeled_logits: torch.Tensor | None
+    unlabeled_logits: torch.Tensor | None
+    student: nn.Module
+    teacher: nn.Module | None
+    generator: torch.Generator
+
+    def halves(self, which: str) -> list[tuple[Batch, torch.Tensor]]:
+        """(batch, logits) pairs of "annotated_cases", "unlabeled_cases" or "all"."""
+        pairs = []
+        if self.labeled is not None and which != "unlabeled_cases":
+            pairs.append((self.labeled, self.labeled_logits))
+        if self.unlabeled is not None and which != "annotated_cases":
+            pairs.append((self.unlabeled, self.unlabeled_logits))
+        return pairs
+
+    def zero(self) -> torch.Tensor:
+        """0 with a gradient path to the student: the value of a term that does not apply."""
+        for logits in (self.labeled_logits, self.unlabeled_logits):
+            if logits is not None:
+                return logits[:0].sum()
+        raise ValueError("a step needs a labeled or an unlabeled batch")
+
+
+@dataclasses.dataclass
+class StageContext:
+    """What a term may prepare itself from when its stage starts."""
+
+    plan: Plan
+    store: CaseStore
+    products: Path
+    device: torch.device
+
+
+class Term:
+    """One summand of the loss: a weight schedule over progress and a scalar per step.
+
+    ``weight`` × sigmoid ramp over the first ``ramp`` of the stage. A term that owns modules
+    trains them in ``after_step`` and names them in ``state_dict``.
+    """
+
+    name = "term"
+    uses_unlabeled = False
+    uses_teacher = False
+    uses_strong_view = False
+
+    def __init__(self, weight: float = 1.0, ramp: float = 0.0):
+        self.weight = weight
+        self.ramp = ramp
+
+    def weight_at(self, progress: float) -> float:
+        """The weight at progress t in [0, 1]."""
+        return self.weight * (sigmoid_ramp(progress, self.ramp) if self.ramp > 0 else 1.0)
+
+    def start(self, context: StageContext) -> None:
+        """Called once when the stage starts or is resumed."""
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        """The unweighted value, a scalar with a gradient path to the student."""
+        raise NotImplementedError
+
+    def after_step(self, step: Step) -> None:
+        """Called after the student's update."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """State that a resumed run needs; tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of ``state_dict``."""
+
+
+def mean_over(values: list[tuple[torch.Tensor, torch.Tensor | int]], step: Step) -> torch.Tensor:
+    """Mean of scalars, each weighted by the samples, voxels or bounds it is itself a mean of.
+
+    0 with a gradient path where there are none.
+    """
+    if not values:
+        return step.zero()
+    total = torch.as_tensor(sum(count for _, count in values)).clamp(min=1)
+    return sum(value * (count / total) for value, count in values)

@@ -1,0 +1,62 @@
+"""Conditional-random-field regularisation of the prediction by the image's own edges."""
+
+from __future__ import annotations
+
+import torch
+
+from ...methods.terms import CRFTerm as CRFSettings
+from ..losses.affinity import Kernel
+from ..losses.crf import dense_crf_loss, grid_crf_loss
+from .base import StageContext, Step, Term, mean_over
+
+# The dense kernel's reach, as a share of the image's mean extent, where none is given.
+AUTOMATIC_REACH = 0.08
+
+
+class CRFTerm(Term):
+    """Dense or nearest-neighbour Potts relaxation, in physical units (Tang et al. 2018)."""
+
+    name = "crf"
+
+    def __init__(self, settings: CRFSettings, weight: float):
+        super().__init__(weight, settings.ramp)
+        self.settings = settings
+        self.name = "crf" if settings.neighbourhood == "dense" else "crf_grid"
+        self.uses_unlabeled = settings.on == "all"
+        self.kernels: list[Kernel] = []
+
+    def start(self, context: StageContext) -> None:
+        settings, plan = self.settings, context.plan
+        reach = settings.sigma_space_mm
+        if reach == 0:
+            extents = [
+                step * size
+                for entry in context.store.entries
+                for step, size in zip(entry.spacing, entry.shape[2:], strict=True)
+            ]
+            reach = AUTOMATIC_REACH * sum(extents) / len(extents)
+        self.kernels = [Kernel(1.0, reach, settings.sigma_intensity)]
+        if settings.smoothness > 0:
+            self.kernels.append(Kernel(settings.smoothness, settings.smoothness_sigma_mm, None))
+        self.dimensions = plan.dimensions
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        values = []
+        for batch, logits in step.halves(self.settings.on):
+            mask = batch.valid[:, 0]
+            intensity = batch.unit_intensity()
+            if self.settings.neighbourhood == "dense":
+                value = dense_crf_loss(
+                    logits, intensity, batch.spacing, self.kernels, mask, self.settings.form
+                )
+            else:
+                value = grid_crf_loss(
+                    logits,
+                    intensity,
+                    batch.spacing,
+                    self.settings.sigma_intensity,
+                    mask,
+                    self.settings.form,
+                )
+            values.append((value, len(batch)))
+        return mean_over(values, step)

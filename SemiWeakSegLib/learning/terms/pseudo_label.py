@@ -1,0 +1,51 @@
+"""Learning from confident predictions on unlabeled voxels."""
+
+from __future__ import annotations
+
+import torch
+
+from ...cohort import UNLABELED
+from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
+from ..losses.partial import partial_cross_entropy
+from ..pseudo_labels import confident_labels, threshold_labels
+from .base import Step, Term, mean_over
+
+
+class PseudoLabelTerm(Term):
+    """CE(argmax s_teacher(weak view), s_student(its view)) over confident unlabeled voxels.
+
+    The teacher is the student itself, its moving average, or a frozen first-stage network.
+    """
+
+    name = "pseudo_label"
+    uses_unlabeled = True
+
+    def __init__(self, settings: PseudoLabelSettings, weight: float):
+        super().__init__(weight, settings.ramp)
+        self.settings = settings
+        self.uses_teacher = settings.teacher != "own"
+        self.uses_strong_view = settings.strong_view
+        self.confident = torch.zeros(())
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        values, kept, total = [], 0, 0
+        for batch, logits in step.halves("all"):
+            unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
+            if batch is step.labeled and not bool(unknown.any()):
+                continue
+            labels = self._labels(step, batch, logits).masked_fill(~unknown, UNLABELED)
+            confident = (labels != UNLABELED).sum()
+            values.append((partial_cross_entropy(logits, labels), confident))
+            kept = kept + confident
+            total = total + unknown.sum()
+        if values:
+            self.confident = (kept / total.clamp(min=1)).detach()
+        return mean_over(values, step)
+
+    def _labels(self, step: Step, batch, logits: torch.Tensor) -> torch.Tensor:
+        threshold = self.settings.threshold
+        if self.settings.teacher != "own":
+            return confident_labels(step.teacher, batch.weak_image, threshold)[0]
+        if batch.image is batch.weak_image:
+            return threshold_labels(logits, threshold)[0]
+        return confident_labels(step.student, batch.weak_image, threshold)[0]

@@ -1,0 +1,43 @@
+"""Size constraints: each class's predicted size stays within bounds."""
+
+from __future__ import annotations
+
+import torch
+
+from ...methods.terms import SizeTerm as SizeSettings
+from ..losses.size import size_penalty, soft_proportions
+from ..priors import SizePrior
+from .base import StageContext, Step, Term, mean_over
+
+SIZES_FILE = "sizes.json"
+
+
+class SizeTerm(Term):
+    """Quadratic penalty on soft proportions outside their bounds (Kervadec et al. 2019).
+
+    Bounds come from the sizes a former stage left (``sizes.json``), else from the cohort.
+    """
+
+    name = "size"
+    uses_unlabeled = True
+
+    def __init__(self, settings: SizeSettings, weight: float):
+        super().__init__(weight, settings.ramp)
+        self.penalty = settings.penalty
+
+    def start(self, context: StageContext) -> None:
+        path = context.products / SIZES_FILE
+        if path.exists():
+            self.prior = SizePrior.from_file(path)
+        else:
+            self.prior = SizePrior.from_cases(context.store)
+        self.store = context.store
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        values = []
+        for batch, logits in step.halves("all"):
+            bounds = self.prior.bounds(batch, self.store)
+            count = (torch.isfinite(bounds[..., 1]) | (bounds[..., 0] > 0)).sum()
+            value = size_penalty(soft_proportions(logits), bounds, self.penalty)
+            values.append((value, count))
+        return mean_over(values, step)

@@ -1,0 +1,339 @@
+"""The only training loop: every method is a list of stages that it runs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .batches import PatchSampler, make_augmentation
+from .budget import Budget, StageClock
+from .processes import Processes
+from .saved_model import load_tensors, save_tensors
+from .schedules import cosine_rate
+from .stages import Stage, Workshop
+from .teacher import make_average
+from .terms import StageContext, Step, Term
+from .validation import validate
+
+PROGRESS_SECONDS = 2.0
+CHECKPOINT_SECONDS = 60.0
+GRADIENT_NORM = 12.0
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or infinite."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop; a checkpoint has been written."""
+
+
+class StageTrainer:
+    """Trains the network of one stage; resumable bit for bit on the CPU.
+
+    All randomness of a step comes from (seed, stage, step, process), so nothing but tensors and
+    counters has to be restored.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        stage: Stage,
+        number: int,
+        budget: Budget,
+        settings: Any,
+        processes: Processes,
+        later_seconds: float = 0.0,
+    ):
+        self.workshop = workshop
+        self.stage = stage
+        self.number = number
+        self.settings = settings
+        self.processes = processes
+        self.later_seconds = later_seconds
+        self.device = workshop.device
+        self.clock = StageClock(budget)
+        self.best = -1.0
+        self.validations = 0
+        self.since_best = 0
+        if stage.prepare:
+            stage.prepare(workshop)
+        self._make_network()
+        self._make_terms()
+        self._make_samplers()
+
+    def _make_network(self) -> None:
+        from .networks import build_network
+
+        torch.manual_seed(self._seed(0, purpose=1))
+        self.network = build_network(self.stage.network).to(self.device)
+        if self.stage.initialise:
+            with torch.no_grad():
+                self.stage.initialise(self.network, self.workshop)
+        self.processes.copy_from_main(self.network)
+        self.average = make_average(self.network, self.settings.average_decay)
+        fused = {"fused": True} if self.device.type in ("cpu", "cuda") else {}
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.weight_decay,
+            **fused,
+        )
+        self.half = torch.float32
+        if self.device.type == "cuda":
+            self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == torch.float16)
+
+    def _make_terms(self) -> None:
+        self.terms: list[Term] = self.stage.make_terms()
+        shop = self.workshop
+        context = StageContext(shop.plan, shop.store, shop.products, self.device)
+        for term in self.terms:
+            term.start(context)
+        self.teacher: nn.Module | None = None
+        if self.stage.frozen_teacher is not None:
+            self.teacher = shop.load_stage(self.stage.frozen_teacher)
+        elif any(term.uses_teacher for term in self.terms):
+            self.teacher = self.average
+        self.sums: dict[str, torch.Tensor] = {}
+        self.summed = 0
+
+    def _make_samplers(self) -> None:
+        stage, shop = self.stage, self.workshop
+        augmentation = make_augmentation(stage.augmentation, shop.plan)
+        strong = any(term.uses_strong_view for term in self.terms)
+        self.labeled = PatchSampler(
+            shop.store,
+            stage.labeled,
+            shop.plan.batch_labeled,
+            augmentation,
+            annotated=stage.segments,
+        )
+        self.unlabeled = None
+        if stage.unlabeled and any(term.uses_unlabeled for term in self.terms):
+            self.unlabeled = PatchSampler(
+                shop.store,
+                stage.unlabeled,
+                shop.plan.batch_unlabeled,
+                augmentation,
+                annotated=False,
+                strong_view=strong,
+            )
+
+    def _seed(self, step: int, purpose: int = 0) -> int:
+        parts = [self.workshop.seed, self.number, step, self.processes.rank, purpose]
+        return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+    def run(self) -> None:
+        """Trains to the end of the budget, or raises `Stopped` or `TrainingDiverged`."""
+        shop = self.workshop
+        self._emit_stage()
+        said = saved = time.monotonic()
+        patience = self.settings.patience
+        while self._progress() < 1.0:
+            self.step()
+            now = time.monotonic()
+            if now - said >= PROGRESS_SECONDS or self.clock.step == 1:
+                said = now
+                self._emit_progress()
+            validated = self._validate_if_due()
+            stop = self.processes.agree(float(shop.run.stop_requested()))
+            if validated or stop or now - saved >= CHECKPOINT_SECONDS:
+                saved = now
+                self.save()
+            if stop:
+                raise Stopped
+            if patience and self.since_best >= patience:
+                shop.emit(
+                    "warning",
+                    message=(
+                        f"stage {self.stage.name}: stopped early, {patience} validations in a row "
+                        "brought nothing better"
+                    ),
+                )
+                break
+        self._emit_progress()
+        if self.validations == 0 or not self._can_validate():
+            self._keep_final()
+
+    def _progress(self) -> float:
+        return self.processes.agree(self.clock.progress)
+
+    def step(self) -> None:
+        """One optimisation step: batches, forward, terms, backward, update, teacher."""
+        seed = self._seed(self.clock.step)
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        progress = self.clock.progress
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * cosine_rate(progress)
+        labeled = self.labeled.draw(generator)
+        unlabeled = self.unlabeled.draw(generator) if self.unlabeled else None
+        self.network.train()
+        context = self._forward(labeled, unlabeled, progress, generator)
+        total = self._weigh(context)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()
+        self.processes.average_gradients(self.network)
+        self.scaler.unscale_(self.optimiser)
+        nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.average.update_parameters(self.network)
+        for term in self.terms:
+            term.after_step(context)
+        self.clock.step += 1
+
+    def _forward(self, labeled, unlabeled, progress: float, generator: torch.Generator) -> Step:
+        with torch.autocast(self.device.type, self.half, enabled=self.half != torch.float32):
+            if not self.stage.segments:
+                labeled_out, unlabeled_out = self.network(labeled.image, labeled.position), None
+            elif unlabeled is None:
+                labeled_out, unlabeled_out = self.network(labeled.image), None
+            else:
+                both = self.network(torch.cat([labeled.image, unlabeled.image]))
+                labeled_out, unlabeled_out = both[: len(labeled)], both[len(labeled) :]
+        return Step(
+            progress=progress,
+            labeled=labeled,
+            unlabeled=unlabeled,
+            labeled_logits=labeled_out.float(),
+            unlabeled_logits=None if unlabeled_out is None else unlabeled_out.float(),
+            student=self.network,
+            teacher=self.teacher,
+            generator=generator,
+        )
+
+    def _weigh(self, context: Step) -> torch.Tensor:
+        total = torch.zeros((), device=self.device)
+        for term in self.terms:
+            weight = term.weight_at(context.progress)
+            if weight == 0:
+                continue
+            value = term(context)
+            total = total + weight * value
+            self._note(term.name, value)
+        self._note("total", total)
+        self.summed += 1
+        return total
+
+    def _note(self, name: str, value: torch.Tensor) -> None:
+        # Summed on the device: reading a number every step would make a GPU wait.
+        self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+
+    def _emit_stage(self) -> None:
+        self.workshop.emit(
+            "stage",
+            name=self.stage.name,
+            number=self.number,
+            steps=self.clock.total,
+            labeled=len(self.stage.labeled),
+            unlabeled=len(self.stage.unlabeled) if self.unlabeled else 0,
+            step=self.clock.step,
+        )
+
+    def _emit_progress(self) -> None:
+        if not self.summed:
+            return
+        losses = {name: float(value) / self.summed for name, value in self.sums.items()}
+        self.sums, self.summed = {}, 0
+        if not np.isfinite(losses["total"]):
+            raise TrainingDiverged(
+                f"the loss became {losses['total']} in stage {self.stage.name} at step "
+                f"{self.clock.step}; a smaller learning rate may help "
+                f"(--set learning_rate={self.settings.learning_rate / 3:g})"
+            )
+        self.workshop.emit(
+            "progress",
+            stage=self.stage.name,
+            step=self.clock.step,
+            total=self.clock.total,
+            progress=round(self.clock.progress, 4),
+            losses=losses,
+            rate=round(self.clock.rate, 3),
+            eta=round(self.clock.remaining_seconds + self.later_seconds, 1),
+            learning_rate=self.optimiser.param_groups[0]["lr"],
+        )
+
+    def _can_validate(self) -> bool:
+        return self.stage.segments and bool(self.workshop.validation)
+
+    def _validate_if_due(self) -> bool:
+        due = int(self._progress() * self.settings.validations + 1e-9)
+        if not self._can_validate() or due <= self.validations:
+            return False
+        self.validations = due
+        if self.processes.is_main:
+            result = validate(self._product(), self.workshop)
+            improved = result["mean_dice"] is not None and result["mean_dice"] > self.best
+            self.since_best = 0 if improved else self.since_best + 1
+            if improved:
+                self.best = result["mean_dice"]
+                self._keep_final()
+            self.workshop.emit(
+                "validation", stage=self.stage.name, step=self.clock.step, best=improved, **result
+            )
+        self.since_best = int(self.processes.agree(self.since_best))
+        return True
+
+    def _product(self) -> nn.Module:
+        """The network that is validated and kept: averaged weights, or the student itself."""
+        if not self.stage.average:
+            return self.network
+        return self.average.module
+
+    def _keep_final(self) -> None:
+        """The stage's result so far: the best by validation, or the last where none is done."""
+        if self.processes.is_main:
+            path = self.workshop.weights_path(self.stage.name)
+            save_tensors(path, {"network": self._product().state_dict(), "dice": self.best})
+
+    def save(self) -> None:
+        """Writes ``checkpoints/last.pt``: everything a resumed run needs."""
+        self.processes.average_buffers(self.network)
+        if self.processes.is_main:
+            save_tensors(
+                self.workshop.run.checkpoints / "last.pt",
+                {
+                    "stage": self.number,
+                    "step": self.clock.step,
+                    "elapsed": self.clock.elapsed,
+                    "network": self.network.state_dict(),
+                    "average": self.average.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "scaler": self.scaler.state_dict(),
+                    "terms": [term.state_dict() for term in self.terms],
+                    "best": self.best,
+                    "validations": self.validations,
+                    "since_best": self.since_best,
+                },
+            )
+            self.workshop.emit("checkpoint", stage=self.stage.name, step=self.clock.step)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `save` wrote for this stage."""
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        for term, kept in zip(self.terms, state["terms"], strict=True):
+            term.load_state_dict(kept)
+        self.clock = StageClock(self.clock.budget, state["step"], state["elapsed"])
+        self.best = state["best"]
+        self.validations = state["validations"]
+        self.since_best = state["since_best"]
+
+
+def read_checkpoint(workshop: Workshop) -> dict[str, Any] | None:
+    """The state in ``checkpoints/last.pt``, or None."""
+    path = workshop.run.checkpoints / "last.pt"
+    return load_tensors(path, workshop.device) if path.exists() else None
+
+
+def mark_finished(workshop: Workshop, number: int) -> None:
+    """Notes that stages up to ``number`` are done, so that a resumed run starts the next one."""
+    save_tensors(workshop.run.checkpoints / "last.pt", {"stage": number + 1, "step": 0})

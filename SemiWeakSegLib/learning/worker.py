@@ -1,0 +1,280 @@
+"""A run from its request to its report: plan, cache, stages, model, predictions, metrics."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..cohort import Case, Cohort
+from ..methods import menu
+from ..methods.terms import TermRequest
+from ..runs.events import EventLog
+from ..runs.folder import RunFolder
+from ..runs.heartbeat import Heartbeat
+from ..runs.request import RunRequest
+from .budget import Budget
+from .evaluate import evaluate_cases, write_metrics
+from .memory import OutOfMemory, is_out_of_memory, shrink
+from .plan import Plan, make_plan
+from .predict import predict_run, select_cases
+from .processes import Processes
+from .recipes import make_stages, needs_whole_images
+from .report import write_report
+from .saved_model import load_tensors, save_model
+from .stages import Stage, Workshop
+from .store import CaseStore
+from .trainer import StageTrainer, Stopped, mark_finished, read_checkpoint
+
+DEFAULT_STEPS = {"cpu": 1000, "cuda": 4000, "mps": 2000}
+VERSIONED = ("torch", "monai", "numpy", "SimpleITK", "scipy")
+
+
+def work(
+    run: RunFolder, *, resume: bool = False, progress: Callable[[dict], None] | None = None
+) -> str:
+    """Does all of a run; returns "finished" or "stopped", raises on failure.
+
+    Progress, results and failures are written to the run folder; ``progress`` is also called with
+    every event. ``resume`` goes on from ``checkpoints/last.pt``, or starts anew where there is
+    none. Safe to call in several processes at once (torchrun): the main one writes.
+    """
+    return _Worker(run, progress).work(resume)
+
+
+class _Worker:
+    def __init__(self, run: RunFolder, progress: Callable[[dict], None] | None):
+        self.run = run
+        self.progress = progress
+        self.log = EventLog(run.events_path)
+        self.request: RunRequest = run.read_request()
+        self.settings = menu.get(self.request.method).from_dict(self.request.settings)
+        self.terms = [TermRequest.from_dict(each) for each in self.request.terms]
+        self.processes = Processes(self.request.device)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Writes an event (main process only)."""
+        if self.processes.is_main:
+            self.log.append(kind, **fields)
+            if self.progress:
+                self.progress({"kind": kind, **fields})
+
+    def work(self, resume: bool) -> str:
+        main = self.processes.is_main
+        if main:
+            self.run.clear_stop()
+            self.run.write_status("running")
+        try:
+            if not main:
+                return self._work(resume)
+            with Heartbeat(self.run):
+                state = self._work(resume)
+            self.run.write_status(state)
+            return state
+        except Exception as error:
+            sentence = " ".join(str(error).split()) or type(error).__name__
+            self.emit("failed", message=sentence)
+            if main:
+                self.run.write_status("failed", sentence)
+            raise
+        finally:
+            self.processes.close()
+
+    def _work(self, resume: bool) -> str:
+        cohort = Cohort.load(self.run.cohort_path)
+        self.emit(
+            "started",
+            device=describe_device(self.processes.device),
+            processes=self.processes.world,
+            method=self.settings.name,
+            seed=self.request.seed,
+            versions=versions(),
+            resumed=resume,
+        )
+        plan = self._plan(cohort, resume)
+        while True:
+            try:
+                workshop = self._workshop(cohort, plan)
+                stages = make_stages(self.settings, self.terms, workshop)
+                self._train(workshop, stages, resume)
+                break
+            except Stopped:
+                self.emit("stopped", message="stopped on request, with a checkpoint")
+                return "stopped"
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                plan = self._smaller(plan, error)
+                resume = True
+        if self.processes.is_main:
+            try:
+                self._finish(workshop, cohort, stages[-1])
+            except Stopped:
+                self.emit("stopped", message="stopped on request, after training")
+                return "stopped"
+        self.processes.wait()
+        self.emit("finished", message="")
+        return "finished"
+
+    def _plan(self, cohort: Cohort, resume: bool) -> Plan:
+        stored = self.run.read_plan() if resume else None
+        if stored:
+            return Plan.from_dict(stored)
+        whole = needs_whole_images(self.settings, self.terms)
+        device = self.processes.device.type
+        plan = make_plan(cohort, whole=whole, overrides=self.request.plan, device=device)
+        if self.processes.is_main:
+            self.run.write_json(self.run.plan_path.name, plan.to_dict())
+        self.processes.wait()
+        return plan
+
+    def _smaller(self, plan: Plan, error: Exception) -> Plan:
+        """A plan that needs less memory, or OutOfMemory where the user fixed what is too big."""
+        if self.processes.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller = shrink(plan)
+        fixed = sorted({"patch_size", "batch_labeled", "batch_unlabeled"} & set(plan.overridden))
+        described = f"batch {plan.batch_labeled} + {plan.batch_unlabeled}, patch {plan.patch_size}"
+        if smaller is None or fixed:
+            hint = (
+                ""
+                if smaller is None
+                else (
+                    f"; batch {smaller.batch_labeled} + {smaller.batch_unlabeled} with patch "
+                    f"{smaller.patch_size} may fit"
+                )
+            )
+            raise OutOfMemory(f"out of memory with {described}{hint}") from error
+        self.emit(
+            "out_of_memory",
+            message=f"out of memory with {described}; going on with a smaller plan",
+            batch=plan.batch_labeled,
+            patch=plan.patch_size,
+            next_batch=smaller.batch_labeled,
+            next_patch=smaller.patch_size,
+        )
+        if self.processes.is_main:
+            self.run.write_json(self.run.plan_path.name, smaller.to_dict())
+        return smaller
+
+    def _workshop(self, cohort: Cohort, plan: Plan) -> Workshop:
+        if not self.processes.is_main:
+            self.processes.wait()  # the main process fills the cache first
+        used = [case for case in cohort.cases if case.role in ("train", "validation")]
+        store = CaseStore(used, plan, self.processes.device)
+        if self.processes.is_main:
+            self.processes.wait()
+        kinds = [cohort.annotation_kind(case) for case in used]
+        training = [index for index, case in enumerate(used) if case.role == "train"]
+        labeled = [index for index in training if store.entries[index].annotated]
+        if not labeled:
+            raise ValueError("no training case has an annotated voxel: annotate at least one case")
+        return Workshop(
+            run=self.run,
+            plan=plan,
+            store=store,
+            device=self.processes.device,
+            seed=self.request.seed,
+            labeled=labeled,
+            dense=[index for index in labeled if kinds[index] == "labeled"],
+            unlabeled=[index for index in training if index not in set(labeled)],
+            validation=[
+                index
+                for index, case in enumerate(used)
+                if case.role == "validation" and store.entries[index].annotated
+            ],
+            emit=self.emit,
+        )
+
+    def _train(self, workshop: Workshop, stages: list[Stage], resume: bool) -> None:
+        state = read_checkpoint(workshop) if resume else None
+        if not resume and self.processes.is_main:
+            shutil.rmtree(self.run.checkpoints, ignore_errors=True)
+            shutil.rmtree(workshop.products, ignore_errors=True)
+        self.processes.wait()
+        budget = self._budget()
+        total_share = sum(stage.share for stage in stages)
+        for number, stage in enumerate(stages):
+            if state is not None and number < state["stage"]:
+                continue
+            part = budget.of_stage(stage.share, total_share)
+            later = sum(each.share for each in stages[number + 1 :]) / stage.share
+            trainer = StageTrainer(
+                workshop, stage, number, part, self.settings, self.processes, later
+            )
+            if state is not None and state["stage"] == number and "network" in state:
+                trainer.restore(state)
+            state = None
+            trainer.run()
+            if self.processes.is_main:
+                if stage.finish:
+                    stage.finish(workshop)
+                mark_finished(workshop, number)
+            self.processes.wait()
+
+    def _budget(self) -> Budget:
+        if self.request.minutes is not None:
+            return Budget(minutes=self.request.minutes)
+        return Budget(steps=self.request.steps or DEFAULT_STEPS[self.processes.device.type])
+
+    def _finish(self, workshop: Workshop, cohort: Cohort, stage: Stage) -> None:
+        state = load_tensors(workshop.weights_path(stage.name))["network"]
+        save_model(self.run.model, stage.network, state, workshop.plan, cohort.classes)
+        chosen: dict[str, Case] = {}
+        for which in self.request.predict:
+            chosen.update({case.id: case for case in select_cases(cohort, which)})
+        if chosen:
+            self._predict(list(chosen.values()))
+        write_report(self.run)
+
+    def _predict(self, cases: list[Case]) -> None:
+        def check(done: int, total: int) -> None:
+            if self.run.stop_requested():
+                raise Stopped
+            if self.progress:
+                self.progress({"kind": "predicting", "done": done, "total": total})
+
+        rows = predict_run(self.run, cases, device=str(self.processes.device), progress=check)
+        known = [case for case in cases if case.reference is not None]
+        files = {row["case"]: self.run.predictions / row["file"] for row in rows}
+        mean_dice = None
+        if known:
+            result = evaluate_cases(
+                [(case.id, files[case.id], case.reference) for case in known],
+                classes=Cohort.load(self.run.cohort_path).classes,
+            )
+            write_metrics(result, self.run.predictions)
+            mean_dice = result["mean_dice"]
+        self.emit(
+            "predicted",
+            cases=len(rows),
+            mean_uncertainty=sum(row["uncertainty"] for row in rows) / len(rows),
+            mean_dice=mean_dice,
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the run."""
+    known = {"python": platform.python_version(), "SemiWeakSeg": __version__}
+    for name in VERSIONED:
+        try:
+            known[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            known[name] = "unknown"
+    return known
+
+
+def describe_device(device: torch.device) -> str:
+    """A device in words: kind, name, threads or memory."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{device} ({properties.name}, {properties.total_memory / 2**30:.0f} GiB)"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} of {os.cpu_count()} threads)"
+    return str(device)

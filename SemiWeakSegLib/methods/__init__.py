@@ -1,0 +1,48 @@
+"""The menu: one settings dataclass per method, and the terms a user may add. Standard library."""
+
+from SemiWeakSegLib.methods.curriculum_size import CurriculumSize
+from SemiWeakSegLib.methods.menu import METHODS, as_json, describe, get, missing_requirements
+from SemiWeakSegLib.methods.oracle_size import OracleSize
+from SemiWeakSegLib.methods.proposals import Proposals
+from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
+from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
+from SemiWeakSegLib.methods.segmentation import SegmentationSettings
+from SemiWeakSegLib.methods.settings import FieldDescription, Settings, SettingsError, setting
+from SemiWeakSegLib.methods.supervised import Supervised
+from SemiWeakSegLib.methods.terms import (
+    TERMS,
+    CRFTerm,
+    EntropyTerm,
+    PseudoLabelTerm,
+    SizeTerm,
+    TermRequest,
+    TermSettings,
+    parse_term,
+)
+
+__all__ = [
+    "METHODS",
+    "TERMS",
+    "CRFTerm",
+    "CurriculumSize",
+    "EntropyTerm",
+    "FieldDescription",
+    "OracleSize",
+    "Proposals",
+    "PseudoLabel",
+    "PseudoLabelTerm",
+    "ScribbleCRF",
+    "SegmentationSettings",
+    "Settings",
+    "SettingsError",
+    "SizeTerm",
+    "Supervised",
+    "TermRequest",
+    "TermSettings",
+    "as_json",
+    "describe",
+    "get",
+    "missing_requirements",
+    "parse_term",
+    "setting",
+]

@@ -1,0 +1,57 @@
+"""What the settings of all segmentation methods have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from SemiWeakSegLib.methods.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class SegmentationSettings(Settings):
+    """Optimiser, supervised loss, augmentation and weight averaging: the same for every method.
+
+    A method states its `name`, `title`, a one-sentence `summary`, the requirement keys it `needs`
+    of a cohort (see `menu.REQUIREMENTS`) and its `source` in the literature.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+    source: ClassVar[str]
+
+    learning_rate: float = setting(1e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
+    weight_decay: float = setting(1e-5, "decoupled weight decay", minimum=0.0, maximum=1.0)
+    cross_entropy_weight: float = setting(
+        1.0, "weight of the partial cross-entropy over annotated voxels", minimum=0.0
+    )
+    dice_weight: float = setting(
+        1.0, "weight of the partial Dice loss over annotated voxels", minimum=0.0
+    )
+    augmentation: str = setting(
+        "standard", "strength of the random changes", choices=("none", "light", "standard")
+    )
+    average_weights: bool = setting(
+        True, "validate and predict with the exponential moving average of the weights"
+    )
+    average_decay: float = setting(
+        0.99, "decay per step of that moving average", minimum=0.0, maximum=0.99999
+    )
+
+    validations: int = setting(
+        10, "how many times a stage is validated on the validation cases", minimum=1, maximum=1000
+    )
+    patience: int = setting(
+        0, "stop a stage after so many validations without a better one; 0: never", minimum=0
+    )
+
+    def validate(self) -> list[str]:
+        """Field problems, and a supervised loss whose two weights are both zero."""
+        problems = super().validate()
+        if self.cross_entropy_weight == 0 and self.dice_weight == 0:
+            problems.append(
+                "cross_entropy_weight and dice_weight are both 0, at least one must be above 0"
+            )
+        return problems

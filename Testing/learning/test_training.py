@@ -1,0 +1,265 @@
+"""The training loop: it learns, stops, resumes bit for bit, and says what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.methods.menu import METHODS
+from SemiWeakSegLib.runs.events import EventLog
+from Testing.learning.tiny import make_cohort, make_run
+
+SHORT = {
+    "curriculum_size": {"folds": 2, "regressor": "small"},
+    "pseudo_label": {"threshold": 0.5},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny networks are faster on one thread, and sums keep their order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory):
+    return make_cohort(tmp_path_factory.mktemp("slices"), scribbled=1)
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory):
+    return make_cohort(tmp_path_factory.mktemp("volumes"), shape=(12, 16, 20))
+
+
+def events(run, kind):
+    return [event for event in EventLog(run.events_path).read()[0] if event["kind"] == kind]
+
+
+def final_weights(run):
+    return load_tensors(run.model / "weights.pt")
+
+
+class Interrupted(Exception):
+    """Stands for the power going off in the middle of a step."""
+
+
+def interrupt_after(monkeypatch, steps):
+    """Makes the loop break down before step number ``steps`` (counted over all stages)."""
+    original, count = trainer.StageTrainer.step, iter(range(10**6))
+
+    def step(self):
+        if next(count) >= steps:
+            raise Interrupted
+        original(self)
+
+    monkeypatch.setattr(trainer.StageTrainer, "step", step)
+
+
+class TestLearning:
+    def test_supervised_segments_slices(self, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, steps=60, predict=("test",))
+        assert work(run) == "finished"
+        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        assert metrics["mean_dice"] > 0.85
+        assert events(run, "validation")[-1]["mean_dice"] > 0.85
+
+    def test_supervised_segments_volumes(self, volumes, tmp_path):
+        run = make_run(tmp_path / "run", volumes, steps=60, predict=("test",))
+        work(run)
+        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        assert metrics["mean_dice"] > 0.75
+
+    def test_scribbles_alone_are_enough_to_learn(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=2, unlabeled=1)
+        run = make_run(tmp_path / "run", cohort, "scribble_crf", steps=60, predict=("test",))
+        work(run)
+        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        assert metrics["mean_dice"] > 0.75
+
+    def test_losses_fall(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
+        run = make_run(tmp_path / "run", slices, steps=40)
+        work(run)
+        losses = [event["losses"]["total"] for event in events(run, "progress")]
+        assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+class TestEveryMethod:
+    def test_trains_on_slices_and_leaves_a_complete_run(self, method, slices, tmp_path):
+        run = make_run(
+            tmp_path / "run", slices, method, settings=SHORT.get(method, {}), predict=("unlabeled",)
+        )
+        assert work(run) == "finished"
+        assert run.state() == "finished"
+        assert (run.report / "report.html").stat().st_size > 10_000
+        rows = json.loads((run.predictions / "predictions.json").read_text())
+        assert {row["case"] for row in rows} == {"case02", "case03", "case04"}
+
+    def test_resumes_bit_for_bit(self, method, slices, tmp_path, monkeypatch):
+        """A breakdown at any step and a resume give the weights of the uninterrupted run."""
+        settings = SHORT.get(method, {})
+        whole = make_run(tmp_path / "whole", slices, method, settings=settings)
+        work(whole)
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+        broken = make_run(tmp_path / "broken", slices, method, settings=settings)
+        for steps in (2, 4, 3):
+            with monkeypatch.context() as patch:
+                interrupt_after(patch, steps)
+                with pytest.raises(Interrupted):
+                    work(broken, resume=steps != 2)
+        work(broken, resume=True)
+        expected, found = final_weights(whole), final_weights(broken)
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+class TestStages:
+    def test_size_errors_are_known_before_the_second_stage(self, volumes, tmp_path):
+        run = make_run(
+            tmp_path / "run", volumes, "curriculum_size", settings=SHORT["curriculum_size"]
+        )
+        work(run)
+        log = EventLog(run.events_path).read()[0]
+        names = [event.get("name", event["kind"]) for event in log]
+        assert names.index("sizes") < names.index("segment")
+        sizes = events(run, "sizes")[0]
+        assert set(sizes["per_class"]) == {"bright", "dim"}
+        assert len(sizes["scatter"]["bright"]["true"]) == 2
+
+    def test_one_labeled_case_gives_wide_bounds_and_says_so(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data", labeled=1)
+        run = make_run(
+            tmp_path / "run", cohort, "curriculum_size", settings=SHORT["curriculum_size"]
+        )
+        work(run)
+        sizes = events(run, "sizes")[0]
+        assert "only one labeled case" in sizes["note"]
+        assert sizes["per_class"]["bright"]["relative_width"] == 0.5
+
+    def test_sizes_from_a_segmenter(self, slices, tmp_path):
+        settings = {**SHORT["curriculum_size"], "sizes_from": "both"}
+        run = make_run(tmp_path / "run", slices, "curriculum_size", settings=settings)
+        work(run)
+        names = [event["name"] for event in events(run, "stage")]
+        assert names == ["regressor_1", "segmenter_1", "regressor_2", "segmenter_2", "segment"]
+
+    def test_proposals_learn_from_predictions_of_the_first_stage(self, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, "proposals")
+        work(run)
+        assert len(list((run.path / "stages" / "proposals").glob("*.npy"))) == 2
+
+    def test_a_frozen_teacher_is_trained_first(self, slices, tmp_path):
+        settings = {"teacher": "frozen", "threshold": 0.5}
+        run = make_run(tmp_path / "run", slices, "pseudo_label", settings=settings)
+        work(run)
+        assert [event["name"] for event in events(run, "stage")] == ["teacher", "segment"]
+
+    def test_terms_are_added_to_any_method(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
+        terms = [{"name": "entropy", "weight": 0.1}, {"name": "crf", "weight": 1.0}]
+        run = make_run(tmp_path / "run", slices, terms=terms)
+        work(run)
+        assert set(events(run, "progress")[-1]["losses"]) == {
+            "supervised",
+            "entropy",
+            "crf",
+            "total",
+        }
+
+
+class TestBudget:
+    def test_minutes_end_the_training(self, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, steps=None, minutes=0.03)
+        work(run)
+        last = events(run, "progress")[-1]
+        assert last["progress"] == 1.0
+        assert last["step"] >= 2
+
+    def test_a_plateau_ends_it_early(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            trainer, "validate", lambda network, shop: {"mean_dice": 0.5, "per_class": {}}
+        )
+        run = make_run(tmp_path / "run", slices, steps=50, settings={"patience": 2})
+        work(run)
+        assert events(run, "progress")[-1]["step"] == 15
+        assert "stopped early" in events(run, "warning")[0]["message"]
+
+
+class TestStopping:
+    def test_asked_to_stop_it_leaves_a_checkpoint(self, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, steps=50)
+
+        def ask(event):
+            if event["kind"] == "progress":
+                run.request_stop()
+
+        assert work(run, progress=ask) == "stopped"
+        assert run.state() == "stopped"
+        state = load_tensors(run.checkpoints / "last.pt")
+        assert state["step"] == 1
+        assert not (run.model / "model.json").exists()
+        assert work(run, resume=True) == "finished"
+
+
+class TestFailing:
+    def test_divergence_is_named(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
+        monkeypatch.setattr(
+            trainer.StageTrainer,
+            "_weigh",
+            lambda self, step: _noted(self, step.labeled_logits.sum() * math.nan),
+        )
+        run = make_run(tmp_path / "run", slices)
+        with pytest.raises(trainer.TrainingDiverged, match="learning rate"):
+            work(run)
+        assert run.state() == "failed"
+        assert "learning rate" in events(run, "failed")[0]["message"]
+
+    def test_nothing_annotated_is_named(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data", labeled=0, unlabeled=2)
+        run = make_run(tmp_path / "run", cohort)
+        with pytest.raises(ValueError, match="annotate at least one"):
+            work(run)
+
+    def test_out_of_memory_goes_on_with_half_the_batch(self, slices, tmp_path, monkeypatch):
+        original, failures = trainer.StageTrainer.step, iter([True, False])
+
+        def step(self):
+            if self.clock.step == 1 and next(failures):
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            original(self)
+
+        monkeypatch.setattr(trainer.StageTrainer, "step", step)
+        run = make_run(tmp_path / "run", slices)
+        before = 8
+        assert work(run) == "finished"
+        event = events(run, "out_of_memory")[0]
+        assert (event["batch"], event["next_batch"]) == (before, before // 2)
+        assert run.read_plan()["batch_labeled"] == before // 2
+
+    def test_out_of_memory_with_a_fixed_batch_says_what_may_fit(
+        self, slices, tmp_path, monkeypatch
+    ):
+        def step(self):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(trainer.StageTrainer, "step", step)
+        run = make_run(tmp_path / "run", slices, plan={"batch_labeled": 4})
+        with pytest.raises(RuntimeError, match=r"batch 2 \+ 4 with patch .* may fit"):
+            work(run)
+
+
+def _noted(stage_trainer, total):
+    stage_trainer._note("total", total)
+    stage_trainer.summed += 1
+    return total
