@@ -7,22 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 from SemiWeakSegLib import __version__
-from SemiWeakSegLib.commands import (
-    cache,
-    cohort,
-    evaluate,
-    export,
-    methods,
-    phantom,
-    predict,
-    report,
-    resume,
-    status,
-    stop,
-    train,
-)
 from SemiWeakSegLib.commands.failures import (
     ABORTED,
     FAILED,
@@ -34,21 +21,20 @@ from SemiWeakSegLib.commands.failures import (
     UsageError,
 )
 from SemiWeakSegLib.commands.parser import PROGRAM, add_debug
-from SemiWeakSegLib.methods.settings import nearest
 
 COMMANDS = (
-    phantom,
-    cohort,
-    methods,
-    train,
-    resume,
-    stop,
-    status,
-    predict,
-    evaluate,
-    report,
-    export,
-    cache,
+    "phantom",
+    "cohort",
+    "methods",
+    "train",
+    "resume",
+    "stop",
+    "status",
+    "predict",
+    "evaluate",
+    "report",
+    "export",
+    "cache",
 )
 
 OVERVIEW = f"""SemiWeakSeg {__version__}: segmentation from few labels, scribbles, unlabeled images.
@@ -70,8 +56,8 @@ Every command explains itself: "{PROGRAM} train --help". All of them: "--help".
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with all, or the named, commands; each lives in a module of its name."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -83,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"SemiWeakSeg {__version__}")
     add_debug(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for module in COMMANDS:
-        module.register(commands)
+    for name in names:
+        import_module(f"SemiWeakSegLib.commands.{name}").register(commands)
     return parser
 
 
@@ -98,8 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments_in:
         print(OVERVIEW, end="")
         return OK
-    parser = build_parser()
-    _check_command(parser, arguments_in[0])
+    word = arguments_in[0]
+    # Only what is asked for is imported, so that light commands stay fast.
+    parser = build_parser((word,) if word in COMMANDS else COMMANDS)
+    _check_command(parser, word)
     arguments = parser.parse_args(arguments_in)
     if not hasattr(arguments, "run_command"):
         parser.error("a command is missing")
@@ -107,10 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_command(parser: argparse.ArgumentParser, word: str) -> None:
-    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
-    if not word.startswith("-") and word not in names:
-        known = ", ".join(names)
-        parser.error(f"there is no command '{word}'{nearest(word, names)}; there are {known}")
+    if word.startswith("-") or word in COMMANDS:
+        return
+    from SemiWeakSegLib.methods.settings import nearest
+
+    known = ", ".join(COMMANDS)
+    parser.error(f"there is no command '{word}'{nearest(word, COMMANDS)}; there are {known}")
 
 
 def _run(arguments: argparse.Namespace) -> int:

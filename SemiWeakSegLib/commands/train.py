@@ -59,7 +59,7 @@ def register(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="override what is otherwise decided from the data, e.g. patch_size=96,96 (see plan.json)",
+        help="override what is decided from the data (plan.json), e.g. patch_size=96,96",
     )
     budget = what.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=whole_number(1), metavar="N", help="train for N steps")

@@ -52,8 +52,9 @@ def work_on(run: RunFolder, *, resume: bool, background: bool) -> int:
             return _exit_code(_work(run, resume, None))
     with reading_input():
         worker.claim(run)
+    console = sys.stdout
     with logged(run.log_path) as log, stopping_on_signals(run):
-        printer = Printer(sys.__stdout__ if log is not None else sys.stdout, log)
+        printer = Printer(console, log)
         try:
             return _speak(run, _work(run, resume, printer))
         except KeyboardInterrupt:

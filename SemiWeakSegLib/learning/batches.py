@@ -67,10 +67,11 @@ class Batch:
 
     image: (B, C, *patch), the view the student sees; weak_image: the weakly perturbed view
     (the same tensor where no strong view was asked for); label: (B, *patch) int64 with 255;
-    valid: (B, 1, *patch) bool, False outside the image; spacing: (B, d) mm of patch voxels;
-    window: (B, C, 2) values standing for intensity 0 and 1, of the unperturbed ``clean`` image;
-    looked_at: (B, K) bool; units: per sample (case index, unit); volume_factor: (B,) input
-    voxels per patch voxel; voxel_volume: (B,) mm³ (mm² for 2-D plans) of an input voxel;
+    valid: (B, 1, *patch) bool, False outside the image; spacing: (B, d) mm of patch voxels, on
+    the CPU; window: (B, C, 2) values standing for intensity 0 and 1, of the unperturbed
+    ``clean`` image; looked_at: (B, K) bool; units: per sample (case index, unit);
+    volume_factor: (B,) input voxels per patch voxel; voxel_volume: (B,) mm³ (mm² for 2-D plans)
+    of an input voxel;
     position: (B,) relative position of the unit in its volume, in [0, 1].
     """
 
@@ -171,7 +172,7 @@ class PatchSampler:
             clean=clean,
             label=label.long(),
             valid=valid,
-            spacing=columns.to(device),
+            spacing=columns,
             window=torch.tensor([entry.window for entry in entries], device=device),
             looked_at=torch.tensor([store.looked_at(pick.case) for pick in picks], device=device),
             units=[(pick.case, pick.unit) for pick in picks],

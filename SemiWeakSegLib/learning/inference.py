@@ -7,7 +7,6 @@ import itertools
 import torch
 from monai.inferers import sliding_window_inference
 from torch import nn
-from torch.nn import functional
 
 from .plan import Plan
 
@@ -72,15 +71,16 @@ def pad_to(
     units: torch.Tensor, patch: tuple[int, ...], floor: tuple[float, ...]
 ) -> tuple[torch.Tensor, tuple[slice, ...]]:
     """(units, C, *sp) centred in at least the patch's size, and where it lies in the result."""
-    padding, inside = [], []
+    inside = []
     for size, edge in zip(units.shape[2:], patch, strict=True):
         # The same centring as a patch cut about the middle of an image (patches.crop).
         before = max(0, edge - size) // 2
-        after = max(0, edge - size - before)
-        padding.append((before, after))
         inside.append(slice(before, before + size))
-    if not any(sum(pair) for pair in padding):
+    if all(n >= edge for n, edge in zip(units.shape[2:], patch, strict=True)):
         return units, tuple(inside)
-    flat = [amount for pair in reversed(padding) for amount in pair]
-    base = torch.tensor(floor, device=units.device).reshape(1, -1, *([1] * (units.ndim - 2)))
-    return functional.pad(units - base, flat) + base, tuple(inside)
+    base = torch.tensor(floor, device=units.device, dtype=units.dtype)
+    base = base.reshape(1, -1, *([1] * (units.ndim - 2)))
+    sizes = [max(n, edge) for n, edge in zip(units.shape[2:], patch, strict=True)]
+    padded = base.expand(*units.shape[:2], *sizes).clone()
+    padded[(slice(None), slice(None), *inside)] = units
+    return padded, tuple(inside)

@@ -121,9 +121,9 @@ def _nearest(values: torch.Tensor, planes: list[torch.Tensor]) -> torch.Tensor:
     """(*sp) read at the voxels nearest to the positions; any type, no conversion."""
     # Indices are summed as floating point numbers, exact up to 2^24 and 2^53, and converted once.
     kind = torch.float32 if values.numel() < 2**24 else torch.float64
-    flat = torch.zeros((), dtype=kind, device=values.device)
+    flat = torch.zeros_like(planes[0], dtype=kind)
     for plane, n in zip(planes, values.shape, strict=True):
-        flat = flat * n + plane.round().clamp_(0, n - 1)
+        flat.mul_(n).add_(plane.round().clamp_(0, n - 1))
     return values.reshape(-1).index_select(0, flat.reshape(-1).long()).reshape(flat.shape)
 
 

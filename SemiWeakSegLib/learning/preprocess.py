@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
@@ -139,29 +138,45 @@ def resample_label(units: np.ndarray, shape: tuple[int, ...], num_classes: int) 
     """Label map (units, *spatial) to a new shape: the class with most weight in each voxel.
 
     Weights are areas along axes that shrink (a stroke keeps its weight) and linear along those
-    that grow. A voxel is annotated where the annotated weight reaches what a single annotated
-    voxel is sure to leave in one voxel: ½ along an axis that grows, ½ / factor along one that
-    shrinks. So a thin stroke does not vanish, and none spreads.
+    that grow. What is annotated is decided apart from it, so that a thin stroke neither vanishes
+    nor spreads: see `_annotated`.
     """
     if units.shape[1:] == tuple(shape):
         return np.ascontiguousarray(units, dtype=np.uint8)
-    sizes = list(zip(units.shape[1:], shape, strict=True))
-    weights = [_axis_weights(before, after) for before, after in sizes]
-    least = math.prod(0.5 / max(1.0, before / after) for before, after in sizes)
+    matrices = [_axis_weights(*sizes) for sizes in zip(units.shape[1:], shape, strict=True)]
     best = np.zeros((len(units), *shape), dtype=np.float32)
     result = np.full(best.shape, UNLABELED, dtype=np.uint8)
-    known = np.zeros_like(best)
     for value in range(num_classes):
         weight = (units == value).astype(np.float32)
         if not weight.any():
             continue
-        for axis, matrix in enumerate(weights, start=1):
-            weight = np.moveaxis(np.tensordot(weight, matrix, axes=(axis, 1)), -1, axis)
+        for axis, matrix in enumerate(matrices, start=1):
+            weight = _along(axis, matrix, weight)
         result[weight > best] = value
         np.maximum(best, weight, out=best)
-        known += weight
-    result[known < least * (1 - 1e-4)] = UNLABELED
+    result[~_annotated(units < num_classes, shape)] = UNLABELED
     return result
+
+
+def _annotated(known: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Which new voxels are annotated, axis by axis.
+
+    Along an axis that grows, those whose nearest old voxel is; along one that shrinks by a factor
+    f, those of which ½ / f is: the share that a single voxel is sure to have in one of them.
+    """
+    for axis, (before, after) in enumerate(zip(known.shape[1:], shape, strict=True), start=1):
+        if before < after:
+            nearest = ((np.arange(after) + 0.5) * before / after).astype(int)
+            known = known.take(nearest, axis=axis)
+        elif before > after:
+            share = _along(axis, _axis_weights(before, after), known.astype(np.float32))
+            known = share >= 0.5 * after / before * (1 - 1e-4)
+    return known
+
+
+def _along(axis: int, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The matrix applied to one axis of an array."""
+    return np.moveaxis(np.tensordot(values, matrix, axes=(axis, 1)), -1, axis)
 
 
 def _axis_weights(before: int, after: int) -> np.ndarray:

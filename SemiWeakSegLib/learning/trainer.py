@@ -22,6 +22,7 @@ from .validation import validate
 PROGRESS_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
 GRADIENT_NORM = 12.0
+AVERAGE_SHARE = 0.05
 
 
 class TrainingDiverged(RuntimeError):
@@ -75,7 +76,7 @@ class StageTrainer:
             with torch.no_grad():
                 self.stage.initialise(self.network, self.workshop)
         self.processes.copy_from_main(self.network)
-        self.average = make_average(self.network, self.settings.average_decay)
+        self.average = make_average(self.network, self._decay())
         fused = {"fused": True} if self.device.type in ("cpu", "cuda") else {}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
@@ -87,6 +88,13 @@ class StageTrainer:
         if self.device.type == "cuda":
             self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == torch.float16)
+
+    def _decay(self) -> float:
+        """The average's decay: never a memory longer than a twentieth of the stage."""
+        if self.clock.budget.steps is None:
+            return self.settings.average_decay
+        window = max(1.0, AVERAGE_SHARE * self.clock.budget.steps)
+        return min(self.settings.average_decay, 1.0 - 1.0 / window)
 
     def _make_terms(self) -> None:
         self.terms: list[Term] = self.stage.make_terms()

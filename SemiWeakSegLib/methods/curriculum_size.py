@@ -36,16 +36,21 @@ class CurriculumSize(SegmentationSettings):
         0.1, "relative slack around a size: (1-gamma) to (1+gamma)", minimum=0.0, maximum=1.0
     )
     folds: int = setting(
-        5, "folds of the cross-validation of the size estimate", minimum=2, maximum=10
+        3, "folds of the cross-validation of the size estimate", minimum=2, maximum=10
     )
-    size_weight: float = setting(1.0, "weight of the size penalty", minimum=0.0)
+    size_weight: float = setting(
+        655.0,
+        "weight of the size penalty; 655 on squared proportions is the paper's 0.01 at 256 x 256, "
+        "the relative penalty wants about 0.05",
+        minimum=0.0,
+    )
     penalty: str = setting(
-        "relative",
+        "proportion",
         "relative: measured as a share of the bound; proportion: as a share of the image",
         choices=("relative", "proportion"),
     )
     size_share: float = setting(
-        0.4, "share of the budget for estimating the sizes", minimum=0.05, maximum=0.9
+        0.5, "share of the budget for estimating the sizes", minimum=0.05, maximum=0.9
     )
     regressor: str = setting(
         "resnet18",

@@ -22,7 +22,7 @@ class SegmentationSettings(Settings):
     needs: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
 
-    learning_rate: float = setting(1e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
+    learning_rate: float = setting(3e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
     weight_decay: float = setting(1e-5, "decoupled weight decay", minimum=0.0, maximum=1.0)
     cross_entropy_weight: float = setting(
         1.0, "weight of the partial cross-entropy over annotated voxels", minimum=0.0
@@ -37,7 +37,10 @@ class SegmentationSettings(Settings):
         True, "validate and predict with the exponential moving average of the weights"
     )
     average_decay: float = setting(
-        0.99, "decay per step of that moving average", minimum=0.0, maximum=0.99999
+        0.99,
+        "decay per step of that moving average; short stages forget faster",
+        minimum=0.0,
+        maximum=0.99999,
     )
 
     validations: int = setting(

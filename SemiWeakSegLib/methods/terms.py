@@ -110,10 +110,10 @@ class SizeTerm(TermSettings):
     name: ClassVar[str] = "size"
     title: ClassVar[str] = "Size bounds"
     summary: ClassVar[str] = "Keeps each class's size within the bounds known for the case."
-    default_weight: ClassVar[float] = 1.0
+    default_weight: ClassVar[float] = 655.0
 
     penalty: str = setting(
-        "relative",
+        "proportion",
         "relative: measured as a share of the bound; proportion: as a share of the image",
         choices=("relative", "proportion"),
     )

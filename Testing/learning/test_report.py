@@ -243,7 +243,15 @@ class TestIncompleteRuns:
 
     def test_only_created(self, tmp_path):
         run = RunFolder.create(tmp_path / "run", RunRequest(method="supervised"))
-        assert "not measured" in Page(write_report(run)).words
+        words = Page(write_report(run)).words
+        assert "not measured" in words
+        assert "has not begun when this page was written" in words
+
+    def test_the_worker_writes_its_report_before_it_is_finished(self, tmp_path):
+        run = make_run(tmp_path, make_cohort(tmp_path, FLAT, 2), "running")
+        assert "still working" in Page(write_report(run)).words
+        EventLog(run.events_path).append("predicted", cases=2, mean_uncertainty=0.1)
+        assert "still working" not in Page(write_report(run)).words
 
     def test_no_truth_shows_the_uncertain(self, tmp_path):
         cohort = make_cohort(tmp_path, VOLUME, 4, with_truth=False)
@@ -361,6 +369,19 @@ class TestSlices:
         assert (row > height / 2) == (plane == "axial")
         assert column > width / 2
         assert view.spacing == (1.0, 1.0)
+        letters = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}[plane]
+        assert view.letters == tuple(letters)
+
+    def test_an_oblique_slice_names_both_directions(self):
+        half = math.sqrt(0.5)
+        direction = (half, 0.0, half, 0.0, 1.0, 0.0, -half, 0.0, half)
+        view = choose_view(
+            Geometry((9, 9, 5), (1.0, 1.0, 4.0), (0, 0, 0), direction), np.zeros((5, 9, 9))
+        )
+        left, right, top, bottom = view.letters
+        assert sorted(left) == ["R", "S"] and sorted(right) == ["I", "L"]
+        assert (top, bottom) == ("A", "P")
+        assert view.title == "oblique slice 3 of 5"
 
     def test_slice_with_most_of_the_object(self):
         weight = np.zeros(VOLUME.array_shape)

@@ -193,3 +193,24 @@ class TestStarters:
         until(lambda: run.events_path.exists())
         assert run.state() == "running"
         assert worker.stop(run, 20) == "stopped"
+
+
+class TestClaim:
+    def test_claiming_again_keeps_a_request_to_stop(self, run):
+        run.request_stop()
+        worker.claim(run)
+        assert not run.stop_requested()
+        run.request_stop()
+        worker.claim(run)
+        assert run.stop_requested()
+        assert run.state() == "running"
+
+    def test_a_stop_between_start_and_claim_is_heard(self, run, dummy):
+        code = f"import runpy, sys, time; time.sleep(0.5); runpy.run_path({str(dummy)!r}, "
+        code += "run_name='__main__')"
+        worker.start(run, command=[sys.executable, "-c", code, str(run.path)])
+        assert worker.stop(run, timeout=20) == "stopped"
+        assert [event["kind"] for event in EventLog(run.events_path).read()[0]] == [
+            "started",
+            "stopped",
+        ]

@@ -62,14 +62,13 @@ def gaussian_axis(
 ) -> GaussianAxis:
     """Return the operator of one axis of ``size`` voxels, sigma in voxels."""
     factor = gaussian_factor(size, sigma, tolerance)
+    diagonal = factor.square().sum(dim=0).to(dtype).to(device)
+    # The precision first: not every device has float64.
     if 2 * factor.shape[0] > size:
-        matrix = gaussian_matrix(size, sigma)
-        return GaussianAxis(matrix.to(device, dtype), None, torch.ones(size).to(device, dtype))
-    return GaussianAxis(
-        factor.to(device, dtype),
-        factor.T.contiguous().to(device, dtype),
-        factor.square().sum(dim=0).to(device, dtype),
-    )
+        matrix = gaussian_matrix(size, sigma).to(dtype).to(device)
+        return GaussianAxis(matrix, None, torch.ones_like(diagonal))
+    factor = factor.to(dtype).to(device)
+    return GaussianAxis(factor, factor.T.contiguous(), diagonal)
 
 
 @lru_cache(maxsize=16)
@@ -77,4 +76,4 @@ def gaussian_table(
     bins: int, sigma: float, tolerance: float, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """Return ``gaussian_factor`` over ``bins`` grey levels, sigma in bins, on the device."""
-    return gaussian_factor(bins, sigma, tolerance).to(device, dtype)
+    return gaussian_factor(bins, sigma, tolerance).to(dtype).to(device)

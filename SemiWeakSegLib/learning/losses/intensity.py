@@ -17,8 +17,8 @@ from .gaussian import gaussian_table
 
 _MIN_BINS = 1024
 _BINS_PER_SIGMA = 64
-_SAMPLES = 1024
-_LANDMARKS = 128
+_SAMPLES = 2048
+_LANDMARKS = 256
 _CHUNK = 1 << 16
 
 
@@ -44,7 +44,7 @@ def intensity_levels(image: Tensor, sigma: float, tolerance: float) -> tuple[Ten
 def _nystroem_features(colors: Tensor, tolerance: float) -> Tensor:
     """Return (L, N) features of colours (N, M) in units of sigma."""
     landmarks = _landmarks(colors)
-    kernel = _colour_kernel(landmarks, landmarks).double().cpu()
+    kernel = _colour_kernel(landmarks, landmarks).cpu().double()
     values, vectors = torch.linalg.eigh(kernel)
     # The landmarks cover the colours more evenly than the image does, so rare colours (a small
     # lesion) have small eigenvalues here: a tenth of the tolerance keeps them.

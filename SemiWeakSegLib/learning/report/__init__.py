@@ -99,7 +99,9 @@ def _scatters(record: RunRecord) -> list[str]:
         if light is None:
             blocks.append("")
             continue
-        caption = "Held-out labeled cases: true against predicted sizes; dashed: a perfect answer."
+        caption = (
+            "Held-out images or slices: true against predicted sizes; dashed: a perfect answer."
+        )
         blocks.append(picture(_png(light), caption, _png(draw_scatter(event, DARK))))
     return blocks
 

@@ -12,6 +12,7 @@ from .theme import Theme, dress, make_figure, series_colour
 
 # A loss this many times another needs a logarithmic axis to leave the smaller one visible.
 LOGARITHMIC_RANGE = 30.0
+Points = list[tuple[int, float]]
 
 
 @dataclass
@@ -23,9 +24,9 @@ class Curves:
     """
 
     stages: list[tuple[str, int, int]] = field(default_factory=list)
-    losses: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    mean_dice: list[tuple[int, float]] = field(default_factory=list)
-    dice_by_class: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    losses: dict[str, Points] = field(default_factory=dict)
+    mean_dice: Points = field(default_factory=list)
+    dice_by_class: dict[str, Points] = field(default_factory=dict)
     best: tuple[int, float] | None = None
 
     def __bool__(self) -> bool:
@@ -79,7 +80,7 @@ def _draw_losses(axes: Axes, curves: Curves, theme: Theme) -> None:
     for position, (name, points) in enumerate(curves.losses.items()):
         emphasised = name == "total"
         colour = theme.ink if emphasised else series_colour(position)
-        _line(axes, points, colour, 2.0 if emphasised else 1.5, name)
+        _line(axes, curves.stages, points, colour, 2.0 if emphasised else 1.5, name)
     values = [value for points in curves.losses.values() for _, value in points]
     if values and min(values) > 0 and max(values) > LOGARITHMIC_RANGE * min(values):
         axes.set_yscale("log")
@@ -90,9 +91,9 @@ def _draw_losses(axes: Axes, curves: Curves, theme: Theme) -> None:
 def _draw_dice(axes: Axes, curves: Curves, theme: Theme) -> None:
     if len(curves.dice_by_class) > 1:
         for position, (name, points) in enumerate(curves.dice_by_class.items()):
-            _line(axes, points, series_colour(position), 1.2, name)
+            _line(axes, curves.stages, points, series_colour(position), 1.2, name)
     label = "mean" if curves.best is None else f"mean (best {curves.best[1]:.3f})"
-    _line(axes, curves.mean_dice, theme.ink, 2.0, label)
+    _line(axes, curves.stages, curves.mean_dice, theme.ink, 2.0, label)
     if curves.best is not None:
         axes.plot(*curves.best, "o", color=theme.ink, markersize=6, zorder=5)
     axes.set_ylim(-0.02, 1.02)
@@ -101,20 +102,32 @@ def _draw_dice(axes: Axes, curves: Curves, theme: Theme) -> None:
 
 
 def _line(
-    axes: Axes, points: list[tuple[int, float]], colour: str, width: float, label: str
+    axes: Axes,
+    stages: list[tuple[str, int, int]],
+    points: Points,
+    colour: str,
+    width: float,
+    label: str,
 ) -> None:
-    steps, values = zip(*points, strict=True)
-    marker = "o" if len(points) < 3 else ""
+    """A line that does not connect one stage with the next."""
     # A leading underscore would hide the line from the legend.
-    axes.plot(
-        steps,
-        values,
-        color=colour,
-        linewidth=width,
-        marker=marker,
-        markersize=4,
-        label=label.lstrip("_"),
-    )
+    shown_label: str | None = label.lstrip("_")
+    for _, first, last in stages:
+        part = [point for point in points if first < point[0] <= last]
+        if not part:
+            continue
+        steps, values = zip(*part, strict=True)
+        marker = "o" if len(part) < 3 else ""
+        axes.plot(
+            steps,
+            values,
+            color=colour,
+            linewidth=width,
+            marker=marker,
+            markersize=4,
+            label=shown_label,
+        )
+        shown_label = None
 
 
 def _legend(axes: Axes, theme: Theme) -> None:
@@ -172,9 +185,7 @@ def _by_step(events: list[dict[str, Any]], kind: str, stage: str) -> dict[int, d
     }
 
 
-def _append(
-    lines: dict[str, list[tuple[int, float]]], values: dict[str, float | None] | None, step: int
-) -> None:
+def _append(lines: dict[str, Points], values: dict[str, float | None] | None, step: int) -> None:
     for name, value in (values or {}).items():
         if value is not None:
             lines.setdefault(name, []).append((step, value))

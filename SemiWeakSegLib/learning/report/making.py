@@ -185,6 +185,7 @@ def _run(record: RunRecord) -> Markup:
         ("device", f"{started.get('device', MISSING)} (asked for: {request.get('device')})"),
         ("started", f"{len(record.of_kind('started'))} times" if started else "never"),
         ("duration", clock(record.duration)),
+        ("state when this page was written", record.state),
         ("asked on", plain(request.get("created"))),
         ("SemiWeakSeg of the request", plain(request.get("version"))),
     ]

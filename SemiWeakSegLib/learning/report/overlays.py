@@ -39,7 +39,8 @@ def draw_overlays(pictures: list[Picture], record: RunRecord) -> Figure:
     shown = None
     for row, picture in zip(grid, pictures, strict=True):
         _draw_whole(row[0], picture)
-        _draw_close(row[1], picture, "outlines")
+        title = f"outlines, {picture.view.title}" if picture.view.title else "outlines"
+        _draw_close(row[1], picture, title)
         _draw_outlines(row[1], picture, colours)
         shown = _draw_uncertainty(row[2], picture, colours, brightest) or shown
     if shown is not None:
@@ -63,7 +64,6 @@ def _draw_whole(axes: Axes, picture: Picture) -> None:
     figures = [] if choice.dice is None else [f"Dice {choice.dice:.3f}"]
     if choice.uncertainty is not None:
         figures.append(f"uncertainty {choice.uncertainty:.3g}")
-    figures.extend([view.title] if view.title else [])
     parts.append(", ".join(figures))
     axes.set_title("\n".join(parts), color=INK, fontsize=9.5, loc="left", parse_math=False)
     _letters(axes, view)
@@ -145,10 +145,10 @@ def _show(axes: Axes, image: np.ndarray, view: View) -> None:
 def _letters(axes: Axes, view: View) -> None:
     if view.letters is None:
         return
-    places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.97), (0.5, 0.03))
-    for letter, (x, y) in zip(view.letters, places, strict=True):
+    places = ((0.015, 0.5, "left"), (0.985, 0.5, "right"), (0.5, 0.97, "center"))
+    for letter, (x, y, side) in zip(view.letters, (*places, (0.5, 0.03, "center")), strict=True):
         axes.text(
-            x, y, letter, transform=axes.transAxes, color=INK, fontsize=8, ha="center", va="center"
+            x, y, letter, transform=axes.transAxes, color=INK, fontsize=8, ha=side, va="center"
         )
 
 

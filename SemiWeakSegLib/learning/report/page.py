@@ -46,11 +46,12 @@ p { margin: 0 0 10px; max-width: 75ch; }
 .failure { background: var(--bad); color: var(--bad-ink); }
 .note ul { margin: 4px 0 0; padding-left: 20px; }
 .scroll { overflow-x: auto; margin: 0 0 10px; }
-table { border-collapse: collapse; width: 100%; font-size: 14.5px; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; color: var(--quiet); font-weight: 600; vertical-align: bottom; }
-th, td { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); }
+th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); }
 td { vertical-align: top; overflow-wrap: break-word; }
-.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; }
 .n:last-child { padding-right: 2px; }
 tbody tr:last-child td { border-bottom: 0; }
 figure { margin: 0 0 10px; }

@@ -10,6 +10,7 @@ from .page import note, tiles
 from .record import RunRecord
 
 NEXT_TO_ANNOTATE = 15
+HEADLINE_GROUPS = 2
 
 MEANINGS = (
     (
@@ -45,7 +46,7 @@ MEANINGS = (
 def headline(record: RunRecord) -> Markup:
     """The figures a reader looks for first."""
     figures: list[tuple[str, str]] = []
-    for title, cases in record.measured_by_group().items():
+    for title, cases in list(record.measured_by_group().items())[:HEADLINE_GROUPS]:
         summary = summarise(cases)
         if summary["mean_dice"] is not None:
             figures.append((f"{summary['mean_dice']:.3f}", f"mean Dice, {_count(cases)}: {title}"))
@@ -64,12 +65,11 @@ def headline(record: RunRecord) -> Markup:
     figures.append((str(len(record.predictions)), "cases predicted"))
     if record.duration is not None:
         figures.append((clock(record.duration), "of work"))
-    figures.append((record.state, "state of the run"))
     return tiles(figures)
 
 
 def notices(record: RunRecord, problems: list[str]) -> Markup:
-    """Synthetic data, how a run that did not finish ended, and every warning."""
+    """Synthetic data, a run that is not finished and why, and every warning."""
     parts: list[str] = []
     if record.synthetic:
         parts.append(
@@ -82,6 +82,10 @@ def notices(record: RunRecord, problems: list[str]) -> Markup:
     if record.state in ("failed", "stopped", "lost"):
         reason = record.message or "no reason was written"
         parts.append(note(paragraph(f"This run is {record.state}: {reason}"), "failure"))
+    # A worker writes its report while it still counts as running: its predictions are there then.
+    if record.state in ("created", "running") and not record.of_kind("predicted"):
+        words = {"created": "has not begun", "running": "was still working"}[record.state]
+        parts.append(note(f"This run {words} when this page was written.", "warning"))
     messages = [event.get("message", "") for event in record.of_kind("warning")]
     messages += [_out_of_memory(event) for event in record.of_kind("out_of_memory")]
     messages += [*record.unreadable, *problems]

@@ -31,7 +31,15 @@ def draw_scatter(sizes: dict[str, Any], theme: Theme) -> Figure | None:
         top = max(max(pair) for pair in pairs) * 1.06 or 1.0
         axes.plot([0, top], [0, top], color=theme.quiet, linewidth=1, linestyle="--")
         true, predicted = zip(*pairs, strict=True)
-        axes.scatter(true, predicted, s=22, color=series_colour(position), alpha=0.8, linewidth=0)
+        axes.scatter(
+            true,
+            predicted,
+            s=22,
+            color=series_colour(position),
+            alpha=0.8,
+            linewidth=0,
+            clip_on=False,
+        )
         axes.set_xlim(0, top)
         axes.set_ylim(min(0.0, *predicted), top)
         axes.set_aspect("equal", adjustable="box")

@@ -16,10 +16,12 @@ from ..layout import Axes, alignment_angle, canonical_axes, identity_axes
 
 # Slices are cut across the coarsest axis where it is this much coarser than the finest.
 COARSE = 1.5
-# Letters at the left, right, top and bottom of a slice cut across the axis.
-LETTERS = {0: ("R", "L", "A", "P"), 1: ("R", "L", "S", "I"), 2: ("A", "P", "S", "I")}
 PLANES = {0: "axial", 1: "coronal", 2: "sagittal"}
-OBLIQUE_LIMIT_DEGREES = 45.0
+# From this angle on a slice is called oblique.
+OBLIQUE_DEGREES = 25.0
+# The patient's directions, negative and positive, along LPS; named where the cosine is this large.
+ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
+NAMED_COSINE = 0.35
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class View:
     """How one slice is taken out of any array on the image's grid.
 
     axis: of the turned array, None for a 2-D image. spacing: (row, column) in millimetres.
-    letters: left, right, top, bottom; None where the patient's axes are not known.
+    letters: the patient's directions at the left, right, top and bottom; None for a 2-D image.
     """
 
     axes: Axes
@@ -54,7 +56,7 @@ def choose_view(geometry: Geometry, weight: np.ndarray) -> View:
     if geometry.dimension == 2:
         axes = identity_axes(2)
         return View(axes, None, 0, False, geometry.array_spacing, None, "")
-    known = alignment_angle(geometry.direction) <= OBLIQUE_LIMIT_DEGREES
+    oblique = alignment_angle(geometry.direction) >= OBLIQUE_DEGREES
     axes = canonical_axes(geometry.direction)
     spacing = [geometry.array_spacing[axis] for axis in axes.permutation]
     turned = axes.forward(weight)
@@ -68,8 +70,8 @@ def choose_view(geometry: Geometry, weight: np.ndarray) -> View:
         index=index,
         flip_rows=axis != 0,
         spacing=(spacing[across[0]], spacing[across[1]]),
-        letters=LETTERS[axis] if known else None,
-        title=f"{PLANES[axis]} slice {index + 1} of {len(sums)}" if known else "",
+        letters=_letters(geometry, axes, across, flip_rows=axis != 0),
+        title=f"{'oblique' if oblique else PLANES[axis]} slice {index + 1} of {len(sums)}",
     )
 
 
@@ -89,6 +91,24 @@ def window_around(mask: np.ndarray, spacing: tuple[float, float]) -> tuple[slice
         center = min(max(center, half), size - half) if size > 2 * half else size / 2
         parts.append(slice(max(0, round(center - half)), min(size, round(center + half))))
     return parts[0], parts[1]
+
+
+def _letters(
+    geometry: Geometry, axes: Axes, across: tuple[int, ...], flip_rows: bool
+) -> tuple[str, str, str, str]:
+    """Where the left, right, top and bottom of a slice lie; two letters where it is oblique."""
+    rows, columns = (
+        geometry.direction_matrix[:, 2 - axes.permutation[axis]] * (-1 if axes.flips[axis] else 1)
+        for axis in across
+    )
+    down = -rows if flip_rows else rows
+    return _towards(-columns), _towards(columns), _towards(-down), _towards(down)
+
+
+def _towards(vector: np.ndarray) -> str:
+    """The patient's direction of a unit vector in LPS, the strongest part first."""
+    named = [axis for axis in np.argsort(-np.abs(vector)) if abs(vector[axis]) >= NAMED_COSINE]
+    return "".join(ENDS[axis][int(vector[axis] > 0)] for axis in named)
 
 
 def _slicing_axis(shape: tuple[int, ...], spacing: list[float]) -> int:

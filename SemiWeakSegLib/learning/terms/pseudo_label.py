@@ -25,10 +25,9 @@ class PseudoLabelTerm(Term):
         self.settings = settings
         self.uses_teacher = settings.teacher != "own"
         self.uses_strong_view = settings.strong_view
-        self.confident = torch.zeros(())
 
     def __call__(self, step: Step) -> torch.Tensor:
-        values, kept, total = [], 0, 0
+        values = []
         for batch, logits in step.halves("all"):
             unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
             if batch is step.labeled and not bool(unknown.any()):
@@ -36,10 +35,6 @@ class PseudoLabelTerm(Term):
             labels = self._labels(step, batch, logits).masked_fill(~unknown, UNLABELED)
             confident = (labels != UNLABELED).sum()
             values.append((partial_cross_entropy(logits, labels), confident))
-            kept = kept + confident
-            total = total + unknown.sum()
-        if values:
-            self.confident = (kept / total.clamp(min=1)).detach()
         return mean_over(values, step)
 
     def _labels(self, step: Step, batch, logits: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,167 @@
+"""Real processes: a worker killed at random moments, several processes, memory that runs out."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.runs.events import EventLog
+from SemiWeakSegLib.runs.folder import RunFolder
+from Testing.learning.tiny import make_cohort, make_run
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 40
+# A checkpoint at each of the validations.
+SETTINGS = {"validations": 20}
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def command(run: RunFolder, verb: str = "train") -> list[str]:
+    return [sys.executable, "-m", "SemiWeakSegLib", verb, str(run.path)]
+
+
+def run_to_end(run: RunFolder, verb: str = "train") -> None:
+    done = subprocess.run(
+        command(run, verb), env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def steps_done(run: RunFolder) -> int:
+    events = EventLog(run.events_path).read()[0]
+    return max((e["step"] for e in events if e["kind"] == "checkpoint"), default=0)
+
+
+def kill_after(run: RunFolder, verb: str, steps: int, delay: float) -> None:
+    """Starts a worker and ends it with SIGKILL some time after so many steps are saved."""
+    process = subprocess.Popen(
+        command(run, verb),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 90
+    while steps_done(run) < steps and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return make_cohort(tmp_path_factory.mktemp("data"))
+
+
+class TestKilled:
+    def test_resumed_after_kills_at_random_moments_equals_uninterrupted(self, cohort, tmp_path):
+        chance = random.Random(20261121)
+        asked = {"steps": STEPS, "settings": SETTINGS}
+        whole = make_run(tmp_path / "whole", cohort, "pseudo_label", **asked)
+        run_to_end(whole)
+        broken = make_run(tmp_path / "broken", cohort, "pseudo_label", **asked)
+        for number, share in enumerate((0.05, 0.35, 0.7)):
+            verb = "resume" if number else "train"
+            kill_after(broken, verb, int(share * STEPS), chance.uniform(0, 0.15))
+            assert broken.state() == "lost"
+        run_to_end(broken, "resume")
+        assert broken.state() == "finished"
+        expected = load_tensors(whole.model / "weights.pt")
+        found = load_tensors(broken.model / "weights.pt")
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+        # Nothing half-written was left behind.
+        assert not [path for path in broken.path.rglob("*") if path.name.endswith(".tmp")]
+
+
+class TestSeveralProcesses:
+    def test_torchrun_with_two_processes_trains_one_model(self, cohort, tmp_path):
+        run = make_run(tmp_path / "run", cohort, "pseudo_label", steps=20, predict=("test",))
+        done = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+            + ["--master-port", str(20000 + os.getpid() % 20000), "-m", "SemiWeakSegLib"]
+            + ["train", str(run.path)],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        events = EventLog(run.events_path).read()[0]
+        started = [event for event in events if event["kind"] == "started"]
+        assert [event["processes"] for event in started] == [2]
+        assert run.state() == "finished"
+        assert (run.predictions / "metrics.json").exists()
+
+    def test_gradients_are_the_mean_over_the_processes(self, tmp_path):
+        script = tmp_path / "script.py"
+        script.write_text(
+            textwrap.dedent(
+                """
+                import torch
+                from SemiWeakSegLib.learning.processes import Processes
+                processes = Processes("cpu")
+                network = torch.nn.Linear(3, 2)
+                torch.nn.init.constant_(network.weight, float(processes.rank))
+                processes.copy_from_main(network)
+                assert network.weight.eq(0).all()
+                network(torch.full((1, 3), 1.0 + 2 * processes.rank)).sum().backward()
+                processes.average_gradients(network)
+                assert network.weight.grad.eq(2.0).all(), network.weight.grad
+                assert network.bias.grad.eq(1.0).all()
+                assert processes.agree(float(processes.rank + 5)) == 5.0
+                processes.wait()
+                processes.close()
+                """
+            )
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+            + ["--master-port", str(20000 + (os.getpid() + 1) % 20000), str(script)],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestMemory:
+    def test_a_plan_too_big_for_the_computer_is_named(self, cohort, tmp_path):
+        """A real allocation failure: the address space of the worker is limited."""
+        plan = {"batch_labeled": 4096, "patch_size": "256,256"}
+        run = make_run(tmp_path / "run", cohort, plan=plan)
+        script = (
+            "import resource, sys, torch\n"
+            "from SemiWeakSegLib.learning.worker import work\n"
+            "from SemiWeakSegLib.runs.folder import RunFolder\n"
+            "resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))\n"
+            "work(RunFolder(sys.argv[1]))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(run.path)],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode != 0
+        failed = [e for e in EventLog(run.events_path).read()[0] if e["kind"] == "failed"]
+        assert "out of memory with batch 4096" in failed[0]["message"]
+        assert "may fit" in failed[0]["message"]

@@ -1,0 +1,175 @@
+"""Out of memory: recognised and answered; the length of a run and how far it has come."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import multiprocessing
+import sys
+
+import pytest
+import torch
+
+from SemiWeakSegLib.learning import budget as budget_module
+from SemiWeakSegLib.learning.budget import Budget, StageClock
+from SemiWeakSegLib.learning.memory import is_out_of_memory, shrink
+from Testing.learning.scans import make_plan
+
+
+def allocate_in_vain(kind, answers):
+    """Runs in a child: raises what a real failed allocation raises."""
+    import resource
+
+    import numpy as np
+
+    with open("/proc/self/statm", encoding="ascii") as status:
+        used = int(status.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
+    try:
+        if kind == "torch":
+            torch.zeros(2**30)
+        elif kind == "convolution":
+            torch.nn.functional.conv_transpose3d(
+                torch.zeros(1, 8, 64, 64, 64), torch.zeros(8, 64, 3, 3, 3), stride=2
+            )
+        else:
+            np.ones(2**30)
+    except Exception as error:
+        answers.put((is_out_of_memory(error), f"{type(error).__name__}: {error}"))
+    else:
+        answers.put((False, "nothing was raised"))
+
+
+class TestRecognition:
+    @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space of a fork")
+    @pytest.mark.parametrize("kind", ["torch", "convolution", "numpy"])
+    def test_a_real_failure_of_the_cpu(self, kind):
+        context = multiprocessing.get_context("fork")
+        answers = context.Queue()
+        child = context.Process(target=allocate_in_vain, args=(kind, answers))
+        child.start()
+        recognised, what = answers.get(timeout=60)
+        child.join(10)
+        assert recognised, what
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+            MemoryError(),
+            RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"),
+            RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+            OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ],
+    )
+    def test_of_other_devices(self, error):
+        assert is_out_of_memory(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
+            OSError(errno.ENOSPC, "No space left on device"),
+            ValueError("out of memory"),
+            KeyboardInterrupt(),
+        ],
+    )
+    def test_anything_else_is_not(self, error):
+        assert not is_out_of_memory(error)
+
+
+class TestShrink:
+    def test_halves_the_batch_then_the_longest_edge_to_the_end(self):
+        plan = make_plan(3, (16, 32, 24), batch_labeled=4, batch_unlabeled=2)
+        seen = []
+        while plan is not None:
+            seen.append((plan.batch_labeled, plan.batch_unlabeled, tuple(plan.patch_size)))
+            plan = shrink(plan)
+            assert len(seen) < 20
+        assert seen == [
+            (4, 2, (16, 32, 24)),
+            (2, 1, (16, 32, 24)),
+            (1, 1, (16, 32, 24)),
+            (1, 1, (16, 16, 24)),
+            (1, 1, (16, 16, 12)),
+            (1, 1, (8, 16, 12)),
+            (1, 1, (8, 8, 12)),
+            (1, 1, (8, 8, 4)),
+            (1, 1, (4, 8, 4)),
+        ]
+
+    def test_leaves_the_plan_it_was_given(self):
+        plan = make_plan(2, (32, 32))
+        before = dataclasses.asdict(plan)
+        shrink(plan)
+        assert dataclasses.asdict(plan) == before
+
+    def test_whole_images_are_not_cut(self):
+        plan = make_plan(2, (32, 32), whole=True, batch_labeled=2, batch_unlabeled=1)
+        smaller = shrink(plan)
+        assert (smaller.batch_labeled, smaller.patch_size) == (1, [32, 32])
+        assert shrink(smaller) is None
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(budget_module, "time", made)
+    return made
+
+
+class TestBudget:
+    @pytest.mark.parametrize(
+        "values", [{}, {"steps": 5, "minutes": 1.0}, {"steps": 0}, {"minutes": -1.0}]
+    )
+    def test_is_one_positive_number(self, values):
+        with pytest.raises(ValueError, match="steps or of minutes"):
+            Budget(**values)
+
+    def test_stages_share_it(self):
+        assert Budget(steps=1000).of_stage(0.4, 2.0).steps == 200
+        assert Budget(minutes=10).of_stage(0.4, 2.0).minutes == pytest.approx(2)
+        assert Budget(steps=3).of_stage(0.01, 1.0).steps == 1
+
+
+class TestStageClock:
+    def test_of_steps(self, clock):
+        stage = StageClock(Budget(steps=200))
+        assert (stage.progress, stage.total) == (0, 200)
+        clock.now += 10
+        stage.step = 50
+        assert stage.progress == 0.25
+        assert stage.rate == pytest.approx(5)
+        assert stage.remaining_seconds == pytest.approx(30)
+        stage.step = 250
+        assert stage.progress == 1
+
+    def test_of_minutes(self, clock):
+        stage = StageClock(Budget(minutes=2))
+        clock.now += 30
+        stage.step = 60
+        assert stage.progress == pytest.approx(0.25)
+        assert stage.total == 60 + 180
+        assert stage.remaining_seconds == pytest.approx(90)
+        clock.now += 300
+        assert stage.progress == 1
+        assert stage.remaining_seconds == 0
+        assert stage.total == 60
+
+    def test_goes_on_where_a_former_process_stopped(self, clock):
+        stage = StageClock(Budget(minutes=2), step=400, elapsed=60.0)
+        assert stage.progress == pytest.approx(0.5)
+        clock.now += 20
+        stage.step = 440
+        assert stage.elapsed == pytest.approx(80)
+        assert stage.rate == pytest.approx(2)  # of this process alone
+        assert StageClock(Budget(steps=10), step=5).progress == 0.5
