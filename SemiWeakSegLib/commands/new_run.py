@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from SemiWeakSegLib.commands.cases import parse_case_names
 from SemiWeakSegLib.commands.failures import InputError, collecting, missing_packages
 from SemiWeakSegLib.commands.reading import read_cohort, report_findings
-from SemiWeakSegLib.methods import SettingsError, get, missing_requirements, parse_term
+from SemiWeakSegLib.methods import (
+    SettingsError,
+    TermRequest,
+    get,
+    missing_requirements,
+    parse_term,
+)
 from SemiWeakSegLib.runs import RunError, RunFolder, RunRequest
 
 if TYPE_CHECKING:
@@ -47,8 +53,8 @@ def make_run(arguments: argparse.Namespace) -> RunFolder:
     with collecting(problems):
         predict = parse_case_names(arguments.predict) if arguments.predict else predict
     cohort = _read_and_check(arguments, method, problems)
-    if not problems and cohort is not None:
-        _check_learning(cohort, plan, device, problems)
+    if not problems and cohort is not None and settings is not None:
+        _check_learning(cohort, settings, terms, plan, device, problems)
     if problems or cohort is None or settings is None:
         raise InputError(problems)
     request = RunRequest(
@@ -136,15 +142,22 @@ def _read_and_check(
     return cohort
 
 
-def _check_learning(cohort: Cohort, plan: dict[str, Any], device: str, problems: list[str]) -> None:
+def _check_learning(
+    cohort: Cohort,
+    settings: SegmentationSettings,
+    terms: list[dict[str, Any]],
+    plan: dict[str, Any],
+    device: str,
+    problems: list[str],
+) -> None:
     """What only torch can tell; asked last, and only when there is something to ask."""
-    if device not in ("auto", "cpu"):
-        from SemiWeakSegLib.learning.processes import choose_device
+    if not plan and device in ("auto", "cpu"):
+        return
+    from SemiWeakSegLib.learning.plan import make_plan
+    from SemiWeakSegLib.learning.processes import choose_device
+    from SemiWeakSegLib.learning.recipes import needs_whole_images
 
-        with collecting(problems):
-            choose_device(device)
-    if plan:
-        from SemiWeakSegLib.learning.plan import make_plan
-
-        with collecting(problems):
-            make_plan(cohort, overrides=plan)
+    with collecting(problems):
+        kind = choose_device(device).type
+        whole = needs_whole_images(settings, [TermRequest.from_dict(each) for each in terms])
+        make_plan(cohort, whole=whole, overrides=plan, device=kind)

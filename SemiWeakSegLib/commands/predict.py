@@ -73,7 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(problems)
     with reading_input():
         folder = RunFolder.open(arguments.run)
-        if not (folder.model.is_dir() and any(folder.model.iterdir())):
+        if not any(folder.path.glob("model/model.json")) and not any(
+            folder.checkpoints.glob("last.pt")
+        ):
             raise InputError(
                 [f"{folder.path} has no model yet (it is {folder.state()}): train it first"]
             )

@@ -19,7 +19,7 @@ from .inference import infer
 from .layout import Layout
 from .preprocess import prepare_image, restore
 from .processes import choose_device
-from .saved_model import SavedModel, load_model
+from .saved_model import SavedModel, keep_model, load_model
 
 WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha", ".png", ".tif", ".tiff")
 # Voxels with at least this probability of any class count into a case's score.
@@ -43,6 +43,9 @@ def predict_run(
     ``<case>_uncertainty.nii.gz`` and ``predictions.json``, updated after every case.
     """
     folder = out or run.predictions
+    if not (run.model / "model.json").exists():
+        # A run that was killed or has failed still knows what its last checkpoint holds.
+        keep_model(run, Cohort.load(run.cohort_path).classes)
     model = load_model(run.model, choose_device(device))
     rows = _known_rows(folder)
     made = []

@@ -13,6 +13,7 @@ from torch import nn
 
 from ..cohort import SegmentClass
 from ..runs.atomic import write_json
+from ..runs.folder import RunFolder
 from .networks import build_network
 from .plan import Plan
 
@@ -68,6 +69,32 @@ def save_model(
         "plan": plan.to_dict(),
     }
     write_json(folder / "model.json", described)
+
+
+def keep_model(run: RunFolder, classes: list[SegmentClass]) -> bool:
+    """Makes ``model/`` of an unfinished run from its last checkpoint; False where it has none.
+
+    The best weights by validation where there was one, else the last ones. A size regressor does
+    not segment: the run must have come to a segmenting stage.
+    """
+    path, plan = run.checkpoints / "last.pt", run.read_plan()
+    state = load_tensors(path) if path.exists() and plan else {}
+    if state.get("settings", {}).get("name") != "unet":
+        return False
+    best = run.checkpoints / f"{state['name']}.pt"
+    if state["validations"] > 0 and best.exists():
+        weights = load_tensors(best)["network"]
+    elif state["averaged"]:
+        prefix = "module."
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in state["average"].items()
+            if name.startswith(prefix)
+        }
+    else:
+        weights = state["network"]
+    save_model(run.model, state["settings"], weights, Plan.from_dict(plan), classes)
+    return True
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> SavedModel:

@@ -308,6 +308,9 @@ class StageTrainer:
                 self.workshop.run.checkpoints / "last.pt",
                 {
                     "stage": self.number,
+                    "name": self.stage.name,
+                    "settings": self.stage.network,
+                    "averaged": self.stage.average,
                     "step": self.clock.step,
                     "elapsed": self.clock.elapsed,
                     "network": self.network.state_dict(),

@@ -15,6 +15,7 @@ from .. import __version__
 from ..cohort import Case, Cohort
 from ..methods import menu
 from ..methods.terms import TermRequest
+from ..runs import worker
 from ..runs.events import EventLog
 from ..runs.folder import RunFolder
 from ..runs.heartbeat import Heartbeat
@@ -27,7 +28,7 @@ from .predict import predict_run, select_cases
 from .processes import Processes
 from .recipes import make_stages, needs_whole_images
 from .report import write_report
-from .saved_model import load_tensors, save_model
+from .saved_model import keep_model, load_tensors, save_model
 from .stages import Stage, Workshop
 from .store import CaseStore
 from .trainer import StageTrainer, Stopped, mark_finished, read_checkpoint
@@ -68,14 +69,16 @@ class _Worker:
     def work(self, resume: bool) -> str:
         main = self.processes.is_main
         if main:
-            self.run.clear_stop()
-            self.run.write_status("running")
+            worker.claim(self.run)
         try:
             if not main:
                 return self._work(resume)
             with Heartbeat(self.run):
                 state = self._work(resume)
+            if state == "stopped":
+                keep_model(self.run, Cohort.load(self.run.cohort_path).classes)
             self.run.write_status(state)
+            self._report()
             return state
         except Exception as error:
             sentence = " ".join(str(error).split()) or type(error).__name__
@@ -85,6 +88,13 @@ class _Worker:
             raise
         finally:
             self.processes.close()
+
+    def _report(self) -> None:
+        try:
+            write_report(self.run)
+        except Exception as error:
+            # The run itself is done and kept; 'report RUN' shows the error and tries again.
+            self.emit("warning", message=f"the report could not be written: {error}")
 
     def _work(self, resume: bool) -> str:
         cohort = Cohort.load(self.run.cohort_path)
@@ -231,7 +241,6 @@ class _Worker:
             chosen.update({case.id: case for case in select_cases(cohort, which)})
         if chosen:
             self._predict(list(chosen.values()))
-        write_report(self.run)
 
     def _predict(self, cases: list[Case]) -> None:
         def check(done: int, total: int) -> None:

@@ -239,13 +239,14 @@ class TestPaths:
         assert torch.equal(fast[2], slow[2])
 
     @pytest.mark.parametrize("shape", [(24, 22), (14, 15, 17)])
-    @pytest.mark.parametrize("place", ["middle", "corner"])
+    @pytest.mark.parametrize("place", ["middle", "first", "last"])
     def test_turned_patches_are_what_scipy_reads(self, tmp_path, shape, place):
         patch = (8,) * len(shape)
         store = build(tmp_path, shape, patch, count=1)
         augmentation = always(len(shape), elastic_mm=0.6, mirror_axes=(0,))
         batch = draw(store, augmentation=augmentation, size=1, annotated=False)
-        centre = [snap((n - 1) / 2 if place == "middle" else 0.0, n, 8) for n in shape]
+        position = {"first": 0.0, "middle": 0.5, "last": 1.0}[place]
+        centre = [snap(position * (n - 1), n, 8) for n in shape]
         arrays = store.arrays(0)
         image, label, valid = turned(arrays, 0, centre, patch, batch.transform)
         places = batch.transform.offsets(patch)[0].double().numpy() + np.array(centre)
@@ -309,6 +310,8 @@ class TestSmallParts:
             if edge <= size:
                 assert 0 <= start <= size - edge
                 assert start <= position < start + edge
+                if 0 < start < size - edge:
+                    assert abs(start + (edge - 1) / 2 - position) <= 0.5
             else:
                 assert start + (edge - 1) / 2 == pytest.approx((size - 1) / 2, abs=0.5)
 

@@ -219,6 +219,20 @@ class TestClearing:
         ]
         assert cache_size(folder) == 0
 
+    def test_an_entry_whose_deletion_fails_is_not_taken_for_whole(self, tmp_path, monkeypatch):
+        case, folder = make_case(tmp_path), tmp_path / "cache"
+        cached(case, PLAN, folder)
+        monkeypatch.setattr(cache_module.shutil, "rmtree", lambda *args, **kwargs: None)
+        clear_cache(folder)
+        monkeypatch.undo()
+        written = []
+        write_entry = cache_module._write_entry
+        monkeypatch.setattr(
+            cache_module, "_write_entry", lambda *args: (written.append(1), write_entry(*args))
+        )
+        assert cached(case, PLAN, folder).annotated
+        assert written == [1]
+
     def test_removes_what_killed_processes_left_but_not_work_in_progress(self, tmp_path):
         folder = tmp_path / "cache"
         key = "0" * 32

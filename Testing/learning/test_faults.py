@@ -33,6 +33,13 @@ def command(run: RunFolder, verb: str = "train") -> list[str]:
     return [sys.executable, "-m", "SemiWeakSegLib", verb, str(run.path)]
 
 
+def torchrun(offset: int) -> list[str]:
+    """Two processes on this machine; a port of its own lets test runs go on side by side."""
+    port = str(20000 + (os.getpid() + offset) % 20000)
+    starter = [sys.executable, "-m", "torch.distributed.run"]
+    return [*starter, "--nproc-per-node", "2", "--master-port", port]
+
+
 def run_to_end(run: RunFolder, verb: str = "train") -> None:
     done = subprocess.run(
         command(run, verb), env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=120
@@ -91,9 +98,7 @@ class TestSeveralProcesses:
     def test_torchrun_with_two_processes_trains_one_model(self, cohort, tmp_path):
         run = make_run(tmp_path / "run", cohort, "pseudo_label", steps=20, predict=("test",))
         done = subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-            + ["--master-port", str(20000 + os.getpid() % 20000), "-m", "SemiWeakSegLib"]
-            + ["train", str(run.path)],
+            [*torchrun(0), "-m", "SemiWeakSegLib", "train", str(run.path)],
             env=environment(),
             cwd=ROOT,
             capture_output=True,
@@ -130,8 +135,7 @@ class TestSeveralProcesses:
             )
         )
         done = subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-            + ["--master-port", str(20000 + (os.getpid() + 1) % 20000), str(script)],
+            [*torchrun(1), str(script)],
             env=environment(),
             cwd=ROOT,
             capture_output=True,

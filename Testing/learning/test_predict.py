@@ -377,8 +377,10 @@ class TestRun:
         assert not first.network.training
 
     def test_a_run_without_model_says_what_to_do(self, tmp_path):
+        run = RunFolder(tmp_path)
+        make_cohort([]).save(run.cohort_path)
         with pytest.raises(FileNotFoundError, match="train or resume the run first"):
-            predict_run(RunFolder(tmp_path), [], device="cpu")
+            predict_run(run, [], device="cpu")
 
     def test_a_model_of_another_schema_is_refused(self, run):
         path = run.model / "model.json"

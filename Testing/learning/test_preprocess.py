@@ -122,6 +122,12 @@ class TestResampleLabel:
         )
         assert 1 <= count <= most
 
+    def test_a_voxel_does_not_mark_a_neighbour_it_hardly_reaches_into(self):
+        label = np.full((1, 25, 3), 255, dtype=np.uint8)
+        label[0, 1] = 1  # covers 40 % of the first of 15 rows and 20 % of the second
+        found = resample_label(label, (15, 3), 2)[0, :, 0]
+        assert np.flatnonzero(found == 1).tolist() == [0]
+
     def test_a_slice_outlined_in_a_stack_does_not_reach_into_the_next(self):
         label = np.full((1, 8, 32, 32), 255, dtype=np.uint8)
         label[0, 3] = ball((32, 32), (16, 16), 9)

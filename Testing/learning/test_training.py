@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.predict import predict_run
 from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods.menu import METHODS
@@ -80,7 +81,7 @@ class TestLearning:
 
     def test_scribbles_alone_are_enough_to_learn(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=2, unlabeled=1)
-        run = make_run(tmp_path / "run", cohort, "scribble_crf", steps=60, predict=("test",))
+        run = make_run(tmp_path / "run", cohort, "scribble_crf", steps=120, predict=("test",))
         work(run)
         metrics = json.loads((run.predictions / "metrics.json").read_text())
         assert metrics["mean_dice"] > 0.75
@@ -108,10 +109,10 @@ class TestEveryMethod:
     def test_resumes_bit_for_bit(self, method, slices, tmp_path, monkeypatch):
         """A breakdown at any step and a resume give the weights of the uninterrupted run."""
         settings = SHORT.get(method, {})
-        whole = make_run(tmp_path / "whole", slices, method, settings=settings)
+        whole = make_run(tmp_path / "whole", slices, method, settings=settings, steps=14)
         work(whole)
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
-        broken = make_run(tmp_path / "broken", slices, method, settings=settings)
+        broken = make_run(tmp_path / "broken", slices, method, settings=settings, steps=14)
         for steps in (2, 4, 3):
             with monkeypatch.context() as patch:
                 interrupt_after(patch, steps)
@@ -207,8 +208,30 @@ class TestStopping:
         assert run.state() == "stopped"
         state = load_tensors(run.checkpoints / "last.pt")
         assert state["step"] == 1
-        assert not (run.model / "model.json").exists()
         assert work(run, resume=True) == "finished"
+
+    def test_a_stopped_run_can_predict_with_what_it_learned(self, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, steps=50)
+
+        def ask(event):
+            if event["kind"] == "validation" and event["step"] >= 25:
+                run.request_stop()
+
+        assert work(run, progress=ask) == "stopped"
+        rows = predict_run(run, [slices.case("case06")], device="cpu")
+        assert (run.predictions / rows[0]["file"]).exists()
+        assert "stopped" in (run.report / "report.html").read_text()
+
+    def test_a_killed_run_can_predict_with_its_last_checkpoint(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+        interrupt_after(monkeypatch, 6)
+        run = make_run(tmp_path / "run", slices, steps=50, settings={"validations": 1})
+        with pytest.raises(Interrupted):
+            work(run)
+        predict_run(run, [slices.case("case06")], device="cpu")
+        kept, last = final_weights(run), load_tensors(run.checkpoints / "last.pt")
+        assert last["step"] == 6
+        assert all(torch.equal(kept[name], last["average"][f"module.{name}"]) for name in kept)
 
 
 class TestFailing:

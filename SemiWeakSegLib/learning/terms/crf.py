@@ -14,12 +14,17 @@ from .base import StageContext, Step, Term, mean_over
 # Spacings are rounded to steps of 5 %: a zoomed patch then meets factors that are already there,
 # and a reach that is 2.5 % off changes nothing a person could see.
 SPACING_STEP = 0.05
+# Affinities of more channels at once cost ten times as much and get less exact.
+MOST_CHANNELS = 2
 # The dense kernel's reach, as a share of the image's mean extent, where none is given.
 AUTOMATIC_REACH = 0.08
 
 
 class CRFTerm(Term):
-    """Dense or nearest-neighbour Potts relaxation, in physical units (Tang et al. 2018)."""
+    """Dense or nearest-neighbour Potts relaxation, in physical units (Tang et al. 2018).
+
+    Images of several channels are compared by their first two.
+    """
 
     name = "crf"
 
@@ -50,7 +55,7 @@ class CRFTerm(Term):
         for batch, logits in step.halves(self.settings.on):
             spacing = round_spacing(batch.spacing)
             mask = batch.valid[:, 0]
-            intensity = batch.unit_intensity()
+            intensity = batch.unit_intensity()[:, :MOST_CHANNELS]
             if self.settings.neighbourhood == "dense":
                 value = dense_crf_loss(
                     logits, intensity, spacing, self.kernels, mask, self.settings.form
