@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
+STEPS ?= 400
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m SemiWeakSegLib
 
@@ -15,10 +16,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/installed
-	rm -rf $(DEMO)
+	rm -rf $(DEMO)/heart $(DEMO)/run
 	$(RUN) phantom $(DEMO)/heart
 	$(RUN) cohort check $(DEMO)/heart/cohort.json
-	$(RUN) train $(DEMO)/run --cohort $(DEMO)/heart/cohort.json --method pseudo_label --steps 400
+	$(RUN) train $(DEMO)/run --cohort $(DEMO)/heart/cohort.json --method pseudo_label --steps $(STEPS)
 	@echo "Open $(DEMO)/run/report/report.html"
 
 test: $(VENV)/installed lint
@@ -30,4 +31,4 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(DEMO) *.egg-info
+	rm -rf $(VENV) $(DEMO)/heart $(DEMO)/run *.egg-info

@@ -31,6 +31,8 @@ def register(commands: Any) -> None:
             "cohort make c.json --images images --labels labels --classes 1=anterior,2=posterior",
             "cohort make c.json --images images --labels scribbles --classes 1=cavity "
             "--unlabeled-value 4 --group-pattern '(patient\\d+)_'",
+            "cohort make c.json --images images --labels painted --classes 1=cavity "
+            "--unlabeled-value 0 --background-value 2",
             "cohort make c.json --from dataset.json",
         ],
     )
@@ -56,6 +58,12 @@ def register(commands: Any) -> None:
         metavar="N",
         type=whole_number(0),
         help="value that means 'not annotated' in your label maps",
+    )
+    parser.add_argument(
+        "--background-value",
+        metavar="N",
+        type=whole_number(1),
+        help="value of background strokes, where 0 is what nobody painted",
     )
     parser.add_argument(
         "--group-pattern",
@@ -91,7 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _require_one_source(arguments: argparse.Namespace) -> None:
     if (arguments.images is None) == (arguments.source is None):
         raise UsageError("give either --images DIR or --from FILE")
-    folder_options = ("labels", "truth", "classes", "unlabeled_value", "group_pattern")
+    folder_options = (
+        *("labels", "truth", "classes"),
+        *("unlabeled_value", "background_value", "group_pattern"),
+    )
     given = [name for name in folder_options if getattr(arguments, name) is not None]
     if arguments.source is not None and given:
         options = ", ".join("--" + name.replace("_", "-") for name in given)
@@ -118,6 +129,7 @@ def _read(arguments: argparse.Namespace) -> Cohort:
 
     if arguments.source is not None:
         return read_any(arguments.source, out_path=arguments.cohort)
+    background = arguments.background_value
     return from_folders(
         arguments.images,
         arguments.labels,
@@ -125,5 +137,6 @@ def _read(arguments: argparse.Namespace) -> Cohort:
         unlabeled_value=arguments.unlabeled_value,
         group_pattern=arguments.group_pattern,
         truth=arguments.truth,
+        remapped=None if background is None else {background: 0},
         out_path=arguments.cohort,
     )

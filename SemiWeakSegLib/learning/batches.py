@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .intensity import IntensityRanges, perturb
-from .patches import cut_aligned, cut_turned, snap
+from .patches import cut_aligned, cut_turned, holding_centre, snap
 from .plan import Plan
 from .spatial import SpatialRanges, SpatialTransform, identity, sample_transform
 from .store import CaseStore
@@ -66,13 +66,14 @@ class Batch:
     """Patches of one step, all on the training device.
 
     image: (B, C, *patch), the view the student sees; weak_image: the weakly perturbed view
-    (the same tensor where no strong view was asked for); label: (B, *patch) int64 with 255;
-    valid: (B, 1, *patch) bool, False outside the image; spacing: (B, d) mm of patch voxels, on
-    the CPU; window: (B, C, 2) values standing for intensity 0 and 1, of the unperturbed
-    ``clean`` image; looked_at: (B, K) bool; units: per sample (case index, unit);
-    volume_factor: (B,) input voxels per patch voxel; voxel_volume: (B,) mm³ (mm² for 2-D plans)
-    of an input voxel;
-    position: (B,) relative position of the unit in its volume, in [0, 1].
+    (the same tensor where no strong view was asked for); clean: unperturbed.
+    label: (B, *patch) int64 with 255; valid: (B, 1, *patch) bool, False outside the image.
+    spacing: (B, d) mm of patch voxels, on the CPU; window: (B, C, 2) values of ``clean`` that
+    stand for intensity 0 and 1; looked_at: (B, K) bool, None where all classes were looked at.
+    units: per sample (case index, unit); volume_factor: (B,) input voxels per patch voxel;
+    voxel_volume: (B,) mm³ (mm² for 2-D plans) of an input voxel, both on the CPU; position: (B,)
+    relative position of the unit in its volume, in [0, 1]; transform: how the patches were
+    turned, on the CPU.
     """
 
     image: torch.Tensor
@@ -82,7 +83,7 @@ class Batch:
     valid: torch.Tensor
     spacing: torch.Tensor
     window: torch.Tensor
-    looked_at: torch.Tensor
+    looked_at: torch.Tensor | None
     units: list[tuple[int, int]]
     volume_factor: torch.Tensor
     voxel_volume: torch.Tensor
@@ -165,6 +166,7 @@ class PatchSampler:
         if self.augmentation.weak is not None:
             weak = perturb(clean, self.augmentation.weak, generator)
         image = perturb(clean, self.augmentation.strong, generator) if self.strong_view else weak
+        seen = [store.looked_at(pick.case) for pick in picks]
         columns = torch.linalg.norm(transform.matrix * spacing[:, :, None], dim=1)
         return Batch(
             image=image,
@@ -174,10 +176,10 @@ class PatchSampler:
             valid=valid,
             spacing=columns,
             window=torch.tensor([entry.window for entry in entries], device=device),
-            looked_at=torch.tensor([store.looked_at(pick.case) for pick in picks], device=device),
+            looked_at=None if all(map(all, seen)) else torch.tensor(seen, device=device),
             units=[(pick.case, pick.unit) for pick in picks],
-            volume_factor=transform.volume_factor.to(device),
-            voxel_volume=spacing.prod(dim=1).to(device),
+            volume_factor=transform.volume_factor,
+            voxel_volume=spacing.prod(dim=1),
             position=torch.tensor(
                 [
                     relative_position(pick.unit, entry.shape[1])
@@ -221,9 +223,10 @@ class PatchSampler:
             signs = transform.matrix[0].diagonal().tolist()
             mirrored = [axis for axis, sign in enumerate(signs) if sign < 0]
             return cut_aligned(arrays, pick.unit, pick.centre, patch, mirrored, device)
-        return cut_turned(
-            arrays, pick.unit, pick.centre, patch, moved, reach, device, voxel=pick.voxel
-        )
+        centre = pick.centre
+        if pick.voxel is not None:
+            centre = holding_centre(pick.voxel, centre, patch, transform)
+        return cut_turned(arrays, pick.unit, centre, patch, moved, reach, device)
 
 
 def relative_position(unit: int, units: int) -> float:

@@ -34,23 +34,27 @@ def perturb(
         value = torch.rand(batch, generator=generator) * (high - low) + low
         used = torch.rand(batch, generator=generator) < ranges.probability
         value = torch.where(used, value, torch.full_like(value, neutral))
-        return value.to(image.device).reshape(batch, *([1] * (dims + 1)))
+        return value.reshape(batch, *([1] * (dims + 1)))
 
     gamma = draw(*ranges.gamma, 1.0)
     contrast = draw(*ranges.contrast, 1.0)
     shift = draw(-ranges.brightness, ranges.brightness, 0.0)
     deviation = draw(0.0, ranges.noise, 0.0)
     seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+    # Asked on the CPU, where they were drawn: a GPU's answer would have to be waited for.
+    any_gamma, any_noise = bool((gamma != 1).any()), bool((deviation > 0).any())
+    gamma, contrast, shift, deviation = (
+        value.to(image.device) for value in (gamma, contrast, shift, deviation)
+    )
     result = image
-    changed = (gamma != 1).flatten()
-    if changed.any():
+    if any_gamma:
         low = result.amin(dim=tuple(range(2, result.ndim)), keepdim=True)
         span = result.amax(dim=tuple(range(2, result.ndim)), keepdim=True) - low
         span = span.clamp(min=1e-6)
         curved = ((result - low) / span).clamp(0, 1).pow(gamma) * span + low
         result = torch.where(gamma != 1, curved, result)
     result = result * contrast + shift
-    if (deviation > 0).any():
+    if any_noise:
         noise_source = torch.Generator(image.device).manual_seed(seed)
         noise = torch.randn(
             image.shape, generator=noise_source, device=image.device, dtype=image.dtype

@@ -54,17 +54,14 @@ def cut_turned(
     transform: SpatialTransform,
     reach: list[float],
     device: torch.device,
-    voxel: list[float] | None = None,
 ) -> Patch:
     """The same through a spatial transform of one sample, on ``device``.
 
-    reach: `SpatialTransform.reach` of the sample. voxel: a voxel that must be seen exactly: the
-    patch is moved as little as that needs.
+    reach: `SpatialTransform.reach` of the sample.
     """
-    planes = [plane[0] for plane in transform.planes(patch)]
-    if voxel is not None:
-        centre = _holding(voxel, centre, transform, planes)
-    planes = [plane + where for plane, where in zip(planes, centre, strict=True)]
+    planes = [
+        plane[0] + where for plane, where in zip(transform.planes(patch), centre, strict=True)
+    ]
     source = arrays.image[:, unit]
     shape = source.shape[1:]
     lows = [math.floor(c - r) for c, r in zip(centre, reach, strict=True)]
@@ -101,20 +98,21 @@ def crop(
     return result, tuple(target)
 
 
-def _holding(
-    voxel: list[float],
-    centre: list[float],
-    transform: SpatialTransform,
-    planes: list[torch.Tensor],
+def holding_centre(
+    voxel: list[float], centre: list[float], patch: tuple[int, ...], transform: SpatialTransform
 ) -> list[float]:
-    """The centre nearest to ``centre`` for which one patch voxel reads ``voxel`` exactly."""
+    """The centre nearest to ``centre`` for which one patch voxel reads ``voxel`` exactly.
+
+    transform: of one sample, on the CPU: numbers on a GPU would have to be waited for.
+    """
     wanted = torch.tensor([v - c for v, c in zip(voxel, centre, strict=True)], dtype=torch.float64)
-    found = torch.linalg.solve(transform.matrix[0].cpu().double(), wanted).tolist()
-    index = tuple(
+    found = torch.linalg.solve(transform.matrix[0].double(), wanted).tolist()
+    index = [
         min(max(round(offset + (n - 1) / 2), 0), n - 1)
-        for offset, n in zip(found, planes[0].shape, strict=True)
-    )
-    return [v - float(plane[index]) for v, plane in zip(voxel, planes, strict=True)]
+        for offset, n in zip(found, patch, strict=True)
+    ]
+    read = transform.offset_at(index, patch)
+    return [v - offset for v, offset in zip(voxel, read, strict=True)]
 
 
 def _nearest(values: torch.Tensor, planes: list[torch.Tensor]) -> torch.Tensor:

@@ -39,6 +39,7 @@ def predict_run(
 ) -> list[dict[str, Any]]:
     """Predicts cases with a run's model; returns rows case, file, uncertainty_file, uncertainty.
 
+    Raises ValueError for ``flips`` where the model was not trained on mirrored patches.
     ``out`` (default ``predictions/``) gets one label map per case under the image's file name,
     ``<case>_uncertainty.nii.gz`` and ``predictions.json``, updated after every case.
     """
@@ -47,6 +48,12 @@ def predict_run(
         # A run that was killed or has failed still knows what its last checkpoint holds.
         keep_model(run, Cohort.load(run.cohort_path).classes)
     model = load_model(run.model, choose_device(device))
+    if flips and not model.plan.mirror_axes:
+        axes = ",".join(str(axis) for axis in range(model.plan.dimensions))
+        raise ValueError(
+            "flips: this model never saw mirrored patches, so it cannot be asked about them; "
+            f"train one that did (--plan mirror_axes={axes})"
+        )
     rows = _known_rows(folder)
     made = []
     for number, case in enumerate(cases):

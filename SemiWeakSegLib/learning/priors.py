@@ -58,18 +58,21 @@ class SizePrior:
         return cls(table)
 
     def bounds(self, batch: Batch, store: CaseStore) -> torch.Tensor:
-        """(B, K, 2) proportions of the patch; rows without a prior, and background, are free."""
+        """(B, K, 2) proportions of the patch, on the CPU.
+
+        Rows without a prior, and background, are free.
+        """
         plan = store.plan
         result = torch.zeros(len(batch), plan.num_classes, 2)
         result[..., 1] = math.inf
         voxels = math.prod(plan.patch_size)
-        per_voxel = (batch.voxel_volume * batch.volume_factor).cpu()
+        per_voxel = batch.voxel_volume * batch.volume_factor
         for row, (case, unit) in enumerate(batch.units):
             units = self.table.get(store.cases[case].id)
             if units is not None:
                 sizes = torch.tensor(units[unit])
                 result[row, 1:] = sizes / (per_voxel[row] * voxels)
-        return result.to(batch.image.device)
+        return result
 
 
 def _number(value: float | None, missing: float) -> float:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import torch
 import torch.distributed as distributed
 from torch import nn
+
+# The main process may preprocess or predict for hours while the others wait.
+WAIT_LIMIT = timedelta(days=7)
 
 
 class Processes:
@@ -23,10 +27,11 @@ class Processes:
         self.device = choose_device(device, self.local_rank if self.world > 1 else None)
         self._started = False
         if self.world > 1 and not distributed.is_initialized():
-            backend = "nccl" if self.device.type == "cuda" else "gloo"
+            # Messages about what to do next go by gloo: no GPU has to wait for them.
+            backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             if self.device.type == "cuda":
                 torch.cuda.set_device(self.device)
-            distributed.init_process_group(backend)
+            distributed.init_process_group(backend, timeout=WAIT_LIMIT)
             self._started = True
 
     @property
@@ -65,14 +70,15 @@ class Processes:
         """The main process's number, known to all."""
         if self.world == 1:
             return value
-        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        shared = torch.tensor([value], dtype=torch.float64)
         distributed.broadcast(shared, src=0)
         return float(shared)
 
     def wait(self) -> None:
         """Returns when all processes have come here."""
         if self.world > 1:
-            distributed.barrier()
+            # Of a CPU tensor, as in `agree`; a barrier would go through the GPU.
+            distributed.all_reduce(torch.zeros(1))
 
     def close(self) -> None:
         """Leaves the group that this object joined."""

@@ -181,10 +181,15 @@ def write_estimated(
 
 
 def write_true(workshop: Workshop, gamma: float) -> None:
-    """Bounds (1 ± gamma) around the true sizes of unlabeled cases: the oracle of the paper."""
+    """Bounds (1 ± gamma) around the true sizes of unlabeled cases: the oracle of the paper.
+
+    Cases whose truth is not known stay unbounded.
+    """
     store, bounds = workshop.store, {}
     for index in workshop.unlabeled:
         case = store.cases[index]
+        if case.truth is None:
+            continue
         layout = make_layout(images.read_header(case.images[0]).geometry, workshop.plan)
         label = label_to_grid(case.truth, layout, workshop.plan.num_classes)
         label = np.where(label == UNLABELED, 0, label)

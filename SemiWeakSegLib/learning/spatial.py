@@ -99,6 +99,26 @@ class SpatialTransform:
             planes = [plane + field[:, row] for row, plane in enumerate(planes)]
         return planes
 
+    def offset_at(self, index: list[int], shape: tuple[int, ...]) -> list[float]:
+        """What the first sample's `planes` hold at one output voxel, without making them."""
+        place = [position - (n - 1) / 2 for position, n in zip(index, shape, strict=True)]
+        terms = self.matrix[0] * torch.tensor(place, dtype=self.matrix.dtype)
+        # Column by column, as `planes` adds them.
+        offsets = sum(terms[:, column] for column in range(len(shape)))
+        if self.displacement is not None:
+            points = self.displacement.shape[2:]
+            where = torch.tensor(
+                [i * (k - 1) / max(n - 1, 1) for i, k, n in zip(index, points, shape, strict=True)]
+            )
+            field, _ = sample_at(
+                self.displacement[:1],
+                where.reshape(1, *[1] * len(shape), len(shape)),
+                nearest=False,
+                outside=0.0,
+            )
+            offsets = offsets + field.flatten()
+        return offsets.tolist()
+
     def offsets(self, shape: tuple[int, ...]) -> torch.Tensor:
         """(B, *shape, d) input voxel offsets from the centre, for an output of that shape."""
         return torch.stack(self.planes(shape), dim=-1)

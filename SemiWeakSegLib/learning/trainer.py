@@ -149,8 +149,13 @@ class StageTrainer:
                 said = now
                 self._emit_progress()
             validated = self._validate_if_due()
-            stop = self.processes.agree(float(shop.run.stop_requested()))
-            if validated or stop or now - saved >= CHECKPOINT_SECONDS:
+            # One message for both: a checkpoint is a matter of all processes, so the main one's
+            # clock decides.
+            is_due = now - saved >= CHECKPOINT_SECONDS
+            signal = int(self.processes.agree(2.0 * shop.run.stop_requested() + is_due))
+            stop = signal >= 2
+            if validated or signal:
+                self._require_finite()  # a diverged network must not replace a good checkpoint
                 saved = now
                 self.save()
             if stop:
@@ -165,7 +170,7 @@ class StageTrainer:
                 )
                 break
         self._emit_progress()
-        if self.validations == 0 or not self._can_validate():
+        if self.best < 0:
             self._keep_final()
 
     def _progress(self) -> float:
@@ -176,7 +181,7 @@ class StageTrainer:
         seed = self._seed(self.clock.step)
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        progress = self.clock.progress
+        progress = self._progress()
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * cosine_rate(progress)
         labeled = self.labeled.draw(generator)
@@ -247,14 +252,9 @@ class StageTrainer:
     def _emit_progress(self) -> None:
         if not self.summed:
             return
+        self._require_finite()
         losses = {name: float(value) / self.summed for name, value in self.sums.items()}
         self.sums, self.summed = {}, 0
-        if not np.isfinite(losses["total"]):
-            raise TrainingDiverged(
-                f"the loss became {losses['total']} in stage {self.stage.name} at step "
-                f"{self.clock.step}; a smaller learning rate may help "
-                f"(--set learning_rate={self.settings.learning_rate / 3:g})"
-            )
         self.workshop.emit(
             "progress",
             stage=self.stage.name,
@@ -267,6 +267,15 @@ class StageTrainer:
             learning_rate=self.optimiser.param_groups[0]["lr"],
         )
 
+    def _require_finite(self) -> None:
+        total = float(self.sums.get("total", 0.0))
+        if not np.isfinite(total):
+            raise TrainingDiverged(
+                f"the loss became {total} in stage {self.stage.name} at step "
+                f"{self.clock.step}; a smaller learning rate may help "
+                f"(--set learning_rate={self.settings.learning_rate / 3:g})"
+            )
+
     def _can_validate(self) -> bool:
         return self.stage.segments and bool(self.workshop.validation)
 
@@ -278,7 +287,8 @@ class StageTrainer:
         if self.processes.is_main:
             result = validate(self._product(), self.workshop)
             improved = result["mean_dice"] is not None and result["mean_dice"] > self.best
-            self.since_best = 0 if improved else self.since_best + 1
+            if result["mean_dice"] is not None:
+                self.since_best = 0 if improved else self.since_best + 1
             if improved:
                 self.best = result["mean_dice"]
                 self._keep_final()

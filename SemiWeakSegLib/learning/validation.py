@@ -16,7 +16,8 @@ from .stages import Workshop
 def validate(network: nn.Module, workshop: Workshop) -> dict[str, Any]:
     """Mean Dice over validation cases and classes, and per class.
 
-    A class absent from both prediction and annotation of a case is not counted there.
+    A class absent from both prediction and annotation of a case is not counted there, nor one that
+    nobody looked at in it.
     """
     store, plan = workshop.store, workshop.plan
     rows = []
@@ -29,7 +30,9 @@ def validate(network: nn.Module, workshop: Workshop) -> dict[str, Any]:
             network, arrays.image, store.entries[index].floor, plan, workshop.device, overlap=0.25
         )
         label = arrays.label.to(scores.device)
-        rows.append(dice_by_class(scores.argmax(dim=0), label, plan.num_classes))
+        seen = store.looked_at(index)[1:]
+        found = dice_by_class(scores.argmax(dim=0), label, plan.num_classes)
+        rows.append([dice if known else np.nan for dice, known in zip(found, seen, strict=True)])
     network.train(training)
     table = np.array(rows, dtype=float).reshape(-1, plan.num_classes - 1)
     per_class, means = {}, []

@@ -70,6 +70,8 @@ class _Worker:
         main = self.processes.is_main
         if main:
             worker.claim(self.run)
+            # What an earlier stop left would be taken for the result of this work.
+            shutil.rmtree(self.run.model, ignore_errors=True)
         try:
             if not main:
                 return self._work(resume)
@@ -122,15 +124,15 @@ class _Worker:
                     raise
                 plan = self._smaller(plan, error)
                 resume = True
+        state, message = "finished", ""
         if self.processes.is_main:
             try:
                 self._finish(workshop, cohort, stages[-1])
             except Stopped:
-                self.emit("stopped", message="stopped on request, after training")
-                return "stopped"
+                state, message = "stopped", "stopped on request, after training"
         self.processes.wait()
-        self.emit("finished", message="")
-        return "finished"
+        self.emit(state, message=message)
+        return state
 
     def _plan(self, cohort: Cohort, resume: bool) -> Plan:
         stored = self.run.read_plan() if resume else None
@@ -151,7 +153,8 @@ class _Worker:
         smaller = shrink(plan)
         fixed = sorted({"patch_size", "batch_labeled", "batch_unlabeled"} & set(plan.overridden))
         described = f"batch {plan.batch_labeled} + {plan.batch_unlabeled}, patch {plan.patch_size}"
-        if smaller is None or fixed:
+        # Several processes are in the middle of a step: they cannot be told to start again.
+        if smaller is None or fixed or self.processes.world > 1:
             hint = (
                 ""
                 if smaller is None

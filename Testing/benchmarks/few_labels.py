@@ -1,10 +1,10 @@
 """The table of few labels: every method on the same labeled cases, with paired differences.
 
-    python Testing/benchmarks/few_labels.py hippocampus --out bench [--jobs 2] [--steps 200]
-    python Testing/benchmarks/few_labels.py heart --out bench          (synthetic)
+    python Testing/benchmarks/few_labels.py hippocampus --steps 150 --long-steps 1000
+    python Testing/benchmarks/few_labels.py heart --steps 200 --long-steps 600      (synthetic)
 
-Resumable: a run whose result is there is not repeated. Each run is the command line as a user
-runs it, on one thread, ``--jobs`` at a time. The table goes to ``OUT/<cohort>.md``.
+Resumable: a run whose result is in ``--out`` is not repeated. Each run is the command line as a
+user runs it, on one thread, ``--jobs`` at a time. The table goes to ``OUT/<cohort>.md``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -220,18 +221,24 @@ def main() -> None:
     """Fills one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cohort", choices=("hippocampus", "heart"))
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(__file__).parent / "results",
+        help="results, one file a run",
+    )
     parser.add_argument("--data", type=Path, help="folder with hippocampus/images and labels")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200, help="of the last network, few labels")
     parser.add_argument("--long-steps", type=int, default=600, help="all labels and scribbles")
-    parser.add_argument("--only", help="entries whose key contains this text")
+    parser.add_argument("--only", help="entries whose key this regular expression finds")
     parser.add_argument(
         "--on", choices=("test", "validation"), default="test", help="validation: to find settings"
     )
     parser.epilog = "What follows a -- is handed to train."
-    own, _, extra = " ".join(sys.argv[1:]).partition(" -- ")
-    arguments, extra = parser.parse_args(own.split()), extra.split()
+    given = sys.argv[1:]
+    end = given.index("--") if "--" in given else len(given)
+    arguments, extra = parser.parse_args(given[:end]), given[end + 1 :]
     folder = arguments.out / arguments.cohort
     folder.mkdir(parents=True, exist_ok=True)
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -242,7 +249,9 @@ def main() -> None:
     todo = entries(arguments.cohort, arguments.steps, arguments.long_steps)
     if arguments.only:
         todo = [
-            e for e in todo if arguments.only in f"{e.method}-n{e.labeled}-{e.name}-seed{e.seed}"
+            e
+            for e in todo
+            if re.search(arguments.only, f"{e.method}-n{e.labeled}-{e.name}-seed{e.seed}")
         ]
     results = []
 

@@ -95,6 +95,18 @@ def make_bare(trainer: StageTrainer) -> Callable[[], None]:
     return step
 
 
+def make_draw(trainer: StageTrainer) -> Callable[[], None]:
+    """Drawing and augmenting the batches of one step."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw() -> None:
+        trainer.labeled.draw(generator)
+        if trainer.unlabeled:
+            trainer.unlabeled.draw(generator)
+
+    return draw
+
+
 def timed(step: Callable[[], None], device: torch.device) -> float:
     """Seconds of one call, the device's work included."""
     started = time.perf_counter()
@@ -122,16 +134,13 @@ def main() -> None:
                 cohort = make_cohort(folder, shape, SPACING[name])
                 trainer = make_trainer(folder, cohort, method, arguments.device)
                 bare = make_bare(trainer)
-                draws = [sampler for sampler in (trainer.labeled, trainer.unlabeled) if sampler]
-                generator = torch.Generator().manual_seed(0)
+                draw = make_draw(trainer)
                 times: dict[str, list[float]] = {"loop": [], "bare": [], "batch": []}
                 for number in range(arguments.rounds + 3):
                     measured = {
                         "loop": timed(trainer.step, trainer.device),
                         "bare": timed(bare, trainer.device),
-                        "batch": timed(
-                            lambda: [sampler.draw(generator) for sampler in draws], trainer.device
-                        ),
+                        "batch": timed(draw, trainer.device),
                     }
                     if number >= 3:  # the first rounds warm up
                         for key, value in measured.items():

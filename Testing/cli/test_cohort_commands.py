@@ -46,6 +46,19 @@ class TestMake:
         assert np.array_equal(values, np.where(label == 4, 255, label))
         assert source.read_bytes() == before
 
+    def test_painted_strokes_with_a_background_of_their_own(self, command, folders, write_image):
+        painted = np.zeros((4, 16, 16), np.uint8)
+        painted[1, 5, 5:8], painted[1, 5, 9:12], painted[0, 0, :] = 1, 2, 3
+        write_image(folders / "labels" / "patienta.nii.gz", painted)
+        options = ("--classes", "1=a,2=b", "--unlabeled-value", 0, "--background-value", 3)
+        places = ("--images", folders / "images", "--labels", folders / "labels")
+        made = command("cohort", "make", folders / "c.json", *places, *options)
+        assert made.code == 0, made.err
+        values = read_label(Cohort.load(folders / "c.json").case("patienta").label)[0]
+        wanted = np.full_like(painted, 255)
+        wanted[1, 5, 5:8], wanted[1, 5, 9:12], wanted[0, 0, :] = 1, 2, 0
+        assert np.array_equal(values, wanted)
+
     def test_the_group_pattern_makes_groups(self, command, folders):
         command(
             "cohort",

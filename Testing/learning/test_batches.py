@@ -19,7 +19,13 @@ from SemiWeakSegLib.learning.batches import (
     relative_position,
 )
 from SemiWeakSegLib.learning.intensity import IntensityRanges
-from SemiWeakSegLib.learning.patches import crop, cut_aligned, cut_turned, snap
+from SemiWeakSegLib.learning.patches import (
+    crop,
+    cut_aligned,
+    cut_turned,
+    holding_centre,
+    snap,
+)
 from SemiWeakSegLib.learning.spatial import SpatialRanges, SpatialTransform, sample_transform
 from Testing.learning.scans import ball, make_plan, make_store, save
 
@@ -77,10 +83,9 @@ def always(dimensions, **changed):
     return Augmentation(ranges, None, IntensityRanges())
 
 
-def turned(arrays, unit, centre, patch, transform, voxel=None):
+def turned(arrays, unit, centre, patch, transform):
     reach = transform.reach(patch)[0].tolist()
-    cpu = torch.device("cpu")
-    return cut_turned(arrays, unit, centre, patch, transform, reach, cpu, voxel=voxel)
+    return cut_turned(arrays, unit, centre, patch, transform, reach, torch.device("cpu"))
 
 
 class TestDraw:
@@ -127,7 +132,7 @@ class TestDraw:
         assert batch.valid.shape == (3, 1, *patch)
         assert batch.spacing.shape == (3, len(patch))
         assert batch.window.shape == (3, 2, 2)
-        assert batch.looked_at.shape == (3, 3)
+        assert batch.looked_at is None
         assert len(batch) == 3
         unit = batch.unit_intensity()
         assert 0 <= unit.min() <= unit.max() <= 1
@@ -268,7 +273,8 @@ class TestPaths:
             generator = torch.Generator().manual_seed(seed)
             sample = sample_transform(ranges, torch.ones(1, 2), generator)
             centre = [snap(p, 40, 12) for p in (2, 37)]
-            _, label, _ = turned(store.arrays(0), 0, centre, (12, 12), sample, voxel=[2.0, 37.0])
+            centre = holding_centre([2.0, 37.0], centre, (12, 12), sample)
+            _, label, _ = turned(store.arrays(0), 0, centre, (12, 12), sample)
             assert (label == 1).any()
 
 

@@ -112,6 +112,38 @@ class TestSeveralProcesses:
         assert run.state() == "finished"
         assert (run.predictions / "metrics.json").exists()
 
+    def test_checkpoints_by_the_clock_do_not_lock_processes_that_are_not_in_step(
+        self, cohort, tmp_path
+    ):
+        settings = {"folds": 2, "regressor": "resnet18"}
+        run = make_run(tmp_path / "run", cohort, "curriculum_size", steps=12, settings=settings)
+        script = tmp_path / "script.py"
+        script.write_text(
+            textwrap.dedent(
+                f"""
+                import os, time
+                from SemiWeakSegLib.learning import trainer, worker
+                from SemiWeakSegLib.runs.folder import RunFolder
+                trainer.CHECKPOINT_SECONDS = 0.1
+                step = trainer.StageTrainer.step
+                def slow(self):
+                    time.sleep(0.07 * int(os.environ["RANK"]))
+                    step(self)
+                trainer.StageTrainer.step = slow
+                assert worker.work(RunFolder({str(run.path)!r})) == "finished"
+                """
+            )
+        )
+        done = subprocess.run(
+            [*torchrun(2), str(script)],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def test_gradients_are_the_mean_over_the_processes(self, tmp_path):
         script = tmp_path / "script.py"
         script.write_text(

@@ -154,7 +154,7 @@ class TestSupervised:
 
     def test_classes_that_were_not_looked_at_are_left_open(self, store):
         step = step_of(store, labeled=0, unlabeled=None)
-        step.labeled.looked_at[:, 2] = False
+        step.labeled.looked_at = torch.tensor([[True, True, False]]).repeat(len(step.labeled), 1)
         step.labeled.label[:] = 0
         value = SupervisedTerm(1.0, 0.0)(step)
         shares = step.labeled_logits.softmax(dim=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
+from SemiWeakSegLib.cohort.images import read_label, write_label
 from SemiWeakSegLib.learning import trainer
 from SemiWeakSegLib.learning.predict import predict_run
 from SemiWeakSegLib.learning.saved_model import load_tensors
@@ -177,6 +179,25 @@ class TestStages:
             "total",
         }
 
+    def test_classes_not_looked_at_stay_open(self, slices, tmp_path):
+        """Trained on cases where only one class was looked at each, both are still learned."""
+        seen = {"case00": (1,), "case01": (2,)}
+        cases = []
+        for case in slices.cases:
+            if case.id in seen:
+                label, geometry = read_label(case.label)
+                label[(label > 0) & (label != seen[case.id][0])] = 0
+                path = tmp_path / f"{case.id}.mha"
+                write_label(path, label, geometry)
+                case = replace(case, label=path, looked_at=seen[case.id])
+            cases.append(case)
+        cohort = slices.with_cases([case for case in cases if case.id != "case02"])
+        run = make_run(tmp_path / "run", cohort, steps=120, predict=("test",))
+        work(run)
+        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        assert metrics["per_class"]["bright"]["dice"] > 0.6
+        assert metrics["per_class"]["dim"]["dice"] > 0.6
+
 
 class TestBudget:
     def test_minutes_end_the_training(self, slices, tmp_path):
@@ -247,6 +268,34 @@ class TestFailing:
             work(run)
         assert run.state() == "failed"
         assert "learning rate" in events(run, "failed")[0]["message"]
+
+    def test_a_diverged_network_does_not_replace_a_good_checkpoint(
+        self, slices, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+        original = trainer.StageTrainer._weigh
+
+        def weigh(self, step):
+            total = original(self, step)
+            return total if self.clock.step < 5 else _noted(self, total * math.nan)
+
+        monkeypatch.setattr(trainer.StageTrainer, "_weigh", weigh)
+        run = make_run(tmp_path / "run", slices)
+        with pytest.raises(trainer.TrainingDiverged):
+            work(run)
+        state = load_tensors(run.checkpoints / "last.pt")
+        assert state["step"] == 5
+        assert all(value.isfinite().all() for value in state["network"].values())
+
+    def test_a_validation_that_says_nothing_does_not_lose_the_training(
+        self, slices, tmp_path, monkeypatch
+    ):
+        nothing = {"mean_dice": None, "per_class": {}}
+        monkeypatch.setattr(trainer, "validate", lambda network, shop: nothing)
+        run = make_run(tmp_path / "run", slices, settings={"patience": 1})
+        assert work(run) == "finished"
+        assert events(run, "progress")[-1]["step"] == 10
+        assert (run.model / "model.json").exists()
 
     def test_nothing_annotated_is_named(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=0, unlabeled=2)

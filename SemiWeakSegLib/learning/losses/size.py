@@ -70,10 +70,11 @@ def size_penalty(
         raise ValueError(f"The penalty must be one of {', '.join(PENALTIES)}, got {penalty!r}.")
     if slack <= 0:
         raise ValueError(f"The slack must be positive, got {slack}.")
-    proportions = full_precision(proportions)
-    bounds = bounds.to(proportions)
+    # Before they are moved: bounds that lie on the CPU make no device wait.
     if bool((bounds[..., 0] > bounds[..., 1]).any()):
         raise ValueError("A lower size bound is greater than its upper bound.")
+    proportions = full_precision(proportions)
+    bounds = bounds.to(proportions)
     # A proportion never leaves [0, 1], so these stand for "no bound" and keep gradients finite.
     lower = bounds[..., 0].nan_to_num(nan=0.0).clamp(0, 1)
     upper = bounds[..., 1].nan_to_num(nan=torch.inf, posinf=torch.inf)

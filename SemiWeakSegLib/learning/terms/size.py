@@ -15,7 +15,8 @@ SIZES_FILE = "sizes.json"
 class SizeTerm(Term):
     """Quadratic penalty on soft proportions outside their bounds (Kervadec et al. 2019).
 
-    Bounds come from the sizes a former stage left (``sizes.json``), else from the cohort.
+    A proportion is of the whole patch, of what is predicted inside the image. Bounds come from
+    the sizes a former stage left (``sizes.json``), else from the cohort.
     """
 
     name = "size"
@@ -37,7 +38,11 @@ class SizeTerm(Term):
         values = []
         for batch, logits in step.halves("all"):
             bounds = self.prior.bounds(batch, self.store)
+            # Outside the image nothing is taught, so a network could put there what it lacks.
+            inside = batch.valid[:, 0]
+            share = inside.flatten(1).float().mean(dim=1, keepdim=True)
+            proportions = soft_proportions(logits, inside) * share
             count = (torch.isfinite(bounds[..., 1]) | (bounds[..., 0] > 0)).sum()
-            value = size_penalty(soft_proportions(logits), bounds, self.penalty)
+            value = size_penalty(proportions, bounds, self.penalty)
             values.append((value, count))
         return mean_over(values, step)

@@ -37,8 +37,7 @@ class SupervisedTerm(Term):
         return mean_over(values, step)
 
     def _value(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
-        # The marginal form costs more; most cohorts never need it.
-        looked_at = None if bool(batch.looked_at.all()) else batch.looked_at
+        looked_at = batch.looked_at
         value = logits.new_zeros(())
         if self.cross_entropy_weight > 0:
             cross_entropy = partial_cross_entropy(logits, batch.label, looked_at)

@@ -1,0 +1,103 @@
+"""Tables in the documentation that are made from the code: `python Testing/docs_tables.py`.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- /table -->``. NAME is ``methods``,
+``terms``, ``shared`` (settings of every method), ``method NAME`` or ``term NAME``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKED = re.compile(r"<!-- table: (?P<name>[^>]+?) -->\n(?P<body>.*?)<!-- /table -->", re.DOTALL)
+sys.path.insert(0, str(ROOT))
+
+from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, Settings  # noqa: E402
+from SemiWeakSegLib.methods.menu import REQUIREMENTS  # noqa: E402
+
+PAGES = {
+    "supervised": "supervised",
+    "curriculum_size": "curriculum-size",
+    "proposals": "curriculum-size",
+    "oracle_size": "curriculum-size",
+    "scribble_crf": "scribble-crf",
+    "pseudo_label": "pseudo-labels",
+}
+"""The page of each method in docs/methods."""
+
+
+def documents() -> list[Path]:
+    """README.md and every page of docs."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def filled(text: str) -> str:
+    """The text with every marked table made anew."""
+    return MARKED.sub(
+        lambda found: f"<!-- table: {found['name']} -->\n{make(found['name'])}<!-- /table -->", text
+    )
+
+
+def make(name: str) -> str:
+    """One table; KeyError for a name that is not there."""
+    if name == "methods":
+        return _methods()
+    if name == "terms":
+        rows = [(f"`{t.name}`", t.summary, f"{t.default_weight:g}") for t in TERMS.values()]
+        return _table(("term", "what it does", "weight unless given"), rows)
+    shared = {each.name for each in SegmentationSettings.descriptions()}
+    if name == "shared":
+        return _settings(SegmentationSettings, set())
+    kind, _, key = name.partition(" ")
+    if kind == "term":
+        return _settings(TERMS[key], set())
+    return _settings(METHODS[key], shared)
+
+
+def _methods() -> str:
+    rows = [
+        (
+            f"[`{method.name}`](docs/methods/{PAGES[method.name]}.md)",
+            method.summary,
+            "; ".join(REQUIREMENTS[key] for key in method.needs),
+        )
+        for method in METHODS.values()
+    ]
+    return _table(("method", "what it does", "needs"), rows)
+
+
+def _settings(settings: type[Settings], left_out: set[str]) -> str:
+    rows = [
+        (f"`{each.name}`", f"`{_plain(each.default)}`", each.allowed(), each.help)
+        for each in settings.descriptions()
+        if each.name not in left_out
+    ]
+    if not rows:
+        return "It has no settings of its own.\n"
+    return _table(("setting", "default", "allowed", "meaning"), rows)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def main() -> None:
+    """Rewrite the documents whose tables are out of date."""
+    for path in documents():
+        old = path.read_text(encoding="utf-8")
+        if (new := filled(old)) != old:
+            path.write_text(new, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
