@@ -101,10 +101,11 @@ def describe(event: dict[str, Any]) -> str:
             parts.append("best so far")
         return ", ".join(parts)
     if kind == "sizes":
-        return event.get("message") or "sizes estimated"
+        return _sizes(event)
     if kind == "predicted":
         measured = event.get("mean_dice") is not None
-        tail = f", Dice {number(event, 'mean_dice')}" if measured else ""
+        role = event.get("measured_on") or "known"
+        tail = f", Dice {number(event, 'mean_dice')} on {role} cases" if measured else ""
         return f"predicted {event.get('cases', '?')} cases{tail}"
     if kind == "checkpoint":
         return ""
@@ -133,6 +134,16 @@ def fitted(text: str) -> str:
 
     columns = shutil.get_terminal_size((FALLBACK_COLUMNS, 24)).columns
     return text[: max(1, columns - 1)]
+
+
+def _sizes(event: dict[str, Any]) -> str:
+    """How far estimated sizes can be trusted: R² and the bounds' half-width of each class."""
+    parts = [f"sizes from the {event.get('source', 'estimate')}"]
+    for name, error in (event.get("per_class") or {}).items():
+        width = error.get("relative_width")
+        bounds = "" if width is None else f", bounds ±{100 * width:.0f} %"
+        parts.append(f"{name} R² {number(error, 'r2')}{bounds}")
+    return "; ".join([*parts, event["note"]] if event.get("note") else parts)
 
 
 def _progress(event: dict[str, Any]) -> str:

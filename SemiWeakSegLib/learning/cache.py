@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -100,6 +101,11 @@ class CachedCase:
     def annotated(self) -> bool:
         """True where at least one voxel carries a class."""
         return any(self.counts)
+
+    @property
+    def dense(self) -> bool:
+        """True where every voxel carries a class."""
+        return sum(self.counts) == math.prod(self.shape[1:])
 
     @property
     def bytes(self) -> int:

@@ -47,10 +47,12 @@ def fingerprint(cohort: Cohort) -> Fingerprint:
             spacing = tuple(spacing[axis] for axis in axes)
         shapes.append(tuple(shape))
         spacings.append(tuple(spacing))
-    chosen = np.unique(np.linspace(0, len(cohort.cases) - 1, FINGERPRINT_CASES).astype(int))
+    # Held-out images have no say in how images are normalised.
+    known = [case for case in cohort.cases if case.role == "train"] or cohort.cases
+    chosen = np.unique(np.linspace(0, len(known) - 1, FINGERPRINT_CASES).astype(int))
     samples: list[list[np.ndarray]] = []
     for index in chosen:
-        array, _ = images.read_image(cohort.cases[index].images)
+        array, _ = images.read_image(known[index].images)
         thinned = [thin(channel, FINGERPRINT_VOXELS).copy() for channel in array]
         samples.append([values[np.isfinite(values)] for values in thinned])
     channels = len(samples[0])

@@ -15,6 +15,22 @@ OVERLAP = 0.5
 DEVICE_NUMBERS = 3e8
 
 
+def half_type(device: torch.device) -> torch.dtype:
+    """The short floats a device computes fast with: bfloat16, float16 on older GPUs, else float32.
+
+    GPUs before 2020 only imitate bfloat16, slower than float32.
+    """
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """A context in which networks compute with `half_type`."""
+    half = half_type(device)
+    return torch.autocast(device.type, half, enabled=half != torch.float32)
+
+
 @torch.no_grad()
 def infer(
     network: nn.Module,
@@ -37,7 +53,7 @@ def infer(
     padded, inside = pad_to(units, patch, floor)
 
     def probabilities(windows: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with autocast(device):
             logits = network(windows)
         return logits.float().softmax(dim=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import gc
 import math
 
 import torch
@@ -32,6 +33,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM  # a memory map that found no address space
     return isinstance(error, RuntimeError) and any(text in str(error) for text in MESSAGES)
+
+
+def release_memory(device: torch.device) -> None:
+    """Gives back what nobody holds any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def shrink(plan: Plan) -> Plan | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,9 @@ import torch
 
 from .batches import Batch
 from .store import CaseStore
+
+# Part of a class's usual size that counts as nothing in a relative penalty.
+SLACK_SHARE = 0.1
 
 
 class SizePrior:
@@ -62,17 +66,41 @@ class SizePrior:
 
         Rows without a prior, and background, are free.
         """
-        plan = store.plan
-        result = torch.zeros(len(batch), plan.num_classes, 2)
+        result = torch.zeros(len(batch), store.plan.num_classes, 2)
         result[..., 1] = math.inf
-        voxels = math.prod(plan.patch_size)
-        per_voxel = batch.voxel_volume * batch.volume_factor
+        patch = _patch_sizes(batch, store)
         for row, (case, unit) in enumerate(batch.units):
             units = self.table.get(store.cases[case].id)
             if units is not None:
-                sizes = torch.tensor(units[unit])
-                result[row, 1:] = sizes / (per_voxel[row] * voxels)
+                result[row, 1:] = torch.tensor(units[unit]) / patch[row]
         return result
+
+    def slack(self, batch: Batch, store: CaseStore) -> torch.Tensor:
+        """(B, K) a tenth of each class's mean upper bound, as proportions of the patch.
+
+        What is too small to matter, class by class; background and classes without an upper
+        bound above 0 get 0.01.
+        """
+        result = torch.full((len(batch), store.plan.num_classes), 0.01)
+        if not self.table:
+            return result
+        found = SLACK_SHARE * self._mean_upper / _patch_sizes(batch, store)[:, None]
+        result[:, 1:] = torch.where(found > 0, found, result[:, 1:])
+        return result
+
+    @functools.cached_property
+    def _mean_upper(self) -> torch.Tensor:
+        """(classes,) mean of the upper bounds above 0; 0 where a class has none."""
+        highs = torch.tensor(
+            [[each[1] for each in unit] for row in self.table.values() for unit in row]
+        )
+        known = torch.isfinite(highs) & (highs > 0)
+        return torch.where(known, highs, 0.0).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+
+
+def _patch_sizes(batch: Batch, store: CaseStore) -> torch.Tensor:
+    """(B,) physical size of each patch, following its zoom."""
+    return batch.voxel_volume * batch.volume_factor * math.prod(store.plan.patch_size)
 
 
 def _number(value: float | None, missing: float) -> float:

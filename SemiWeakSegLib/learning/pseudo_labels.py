@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..cohort import UNLABELED
+from .inference import autocast
 
 
 @torch.no_grad()
@@ -17,7 +18,9 @@ def confident_labels(
     image: (B, C, *patch). Returns labels (B, *patch) int64 and mask (B, *patch) bool. A voxel
     below the threshold is unknown, never background (Lee 2013; Sohn et al. 2020).
     """
-    return threshold_labels(teacher(image), threshold)
+    with autocast(image.device):
+        logits = teacher(image)
+    return threshold_labels(logits, threshold)
 
 
 @torch.no_grad()

@@ -52,7 +52,17 @@ def make_stages(
     added = [make_term(request) for request in extra]
     if any(term.uses_unlabeled for term in added):
         final.unlabeled = workshop.unlabeled
-    frozen = any(getattr(request.settings, "teacher", None) == "frozen" for request in extra)
+    asked = {getattr(request.settings, "teacher", None) for request in extra}
+    if final.frozen_teacher is not None:
+        asked.add("frozen")
+    elif any(term.uses_teacher for term in own_terms()):
+        asked.add("ema")
+    if {"frozen", "ema"} <= asked:
+        raise ValueError(
+            "one term learns from a frozen teacher, another from the moving average: a run has "
+            "one teacher, give both terms the same"
+        )
+    frozen = "frozen" in asked
     if frozen and final.frozen_teacher is None:
         first = _first_segmenter(settings, workshop, "teacher", share=0.5)
         final.frozen_teacher = first
@@ -199,6 +209,11 @@ def _oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
 
 
 def _curriculum_size(settings: CurriculumSize, workshop: Workshop) -> list[Stage]:
+    if not workshop.dense:
+        raise ValueError(
+            "sizes need at least one densely labeled training case in which every class was "
+            "looked at"
+        )
     folds = make_folds(workshop, settings.folds)
     kinds = ["regressor", "segmenter"] if settings.sizes_from == "both" else [settings.sizes_from]
     share = settings.size_share / (len(folds) * len(kinds))

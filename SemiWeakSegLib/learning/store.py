@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,7 @@ class CaseStore:
         self.resident = device.type == "cuda" and self._fits(device)
         self.proposals: dict[int, Path] = {}
         self._open: OrderedDict[int, CaseArrays] = OrderedDict()
+        self._lock = threading.Lock()
 
     def _fits(self, device: torch.device) -> bool:
         free, _ = torch.cuda.mem_get_info(device)
@@ -87,6 +89,11 @@ class CaseStore:
 
     def arrays(self, index: int) -> CaseArrays:
         """The tensors of one case, on the device if resident, else memory-mapped."""
+        # Batches may be drawn in a thread of their own while the main one validates.
+        with self._lock:
+            return self._arrays(index)
+
+    def _arrays(self, index: int) -> CaseArrays:
         if index in self._open:
             self._open.move_to_end(index)
             return self._open[index]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from .batches import PatchSampler, make_augmentation
+from .batches import Batch, PatchSampler, make_augmentation
 from .budget import Budget, StageClock
+from .inference import half_type
+from .networks import build_network
 from .processes import Processes
 from .saved_model import load_tensors, save_tensors
 from .schedules import cosine_rate
@@ -68,8 +71,6 @@ class StageTrainer:
         self._make_samplers()
 
     def _make_network(self) -> None:
-        from .networks import build_network
-
         torch.manual_seed(self._seed(0, purpose=1))
         self.network = build_network(self.stage.network).to(self.device)
         if self.stage.initialise:
@@ -84,9 +85,9 @@ class StageTrainer:
             weight_decay=self.settings.weight_decay,
             **fused,
         )
-        self.half = torch.float32
-        if self.device.type == "cuda":
-            self.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        self.half = half_type(self.device)
+        # Patches have one size: the fastest convolution is worth looking for.
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == torch.float16)
 
     def _decay(self) -> float:
@@ -122,6 +123,9 @@ class StageTrainer:
             annotated=stage.segments,
         )
         self.unlabeled = None
+        self.prefetches = self.device.type == "cuda" and not shop.store.resident
+        self.prefetcher = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self.coming: dict[int, Future] = {}
         if stage.unlabeled and any(term.uses_unlabeled for term in self.terms):
             self.unlabeled = PatchSampler(
                 shop.store,
@@ -142,7 +146,8 @@ class StageTrainer:
         self._emit_stage()
         said = saved = time.monotonic()
         patience = self.settings.patience
-        while self._progress() < 1.0:
+        # A stage of a time budget trains one step even if loading has used its time up.
+        while self._progress() < 1.0 or self.clock.step == 0:
             self.step()
             now = time.monotonic()
             if now - said >= PROGRESS_SECONDS or self.clock.step == 1:
@@ -170,6 +175,7 @@ class StageTrainer:
                 )
                 break
         self._emit_progress()
+        self.prefetcher.shutdown(cancel_futures=True)
         if self.best < 0:
             self._keep_final()
 
@@ -178,16 +184,13 @@ class StageTrainer:
 
     def step(self) -> None:
         """One optimisation step: batches, forward, terms, backward, update, teacher."""
-        seed = self._seed(self.clock.step)
-        torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(self._seed(self.clock.step))
         progress = self._progress()
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * cosine_rate(progress)
-        labeled = self.labeled.draw(generator)
-        unlabeled = self.unlabeled.draw(generator) if self.unlabeled else None
+        batches = self._batches()
         self.network.train()
-        context = self._forward(labeled, unlabeled, progress, generator)
+        context = self._forward(*batches, progress)
         total = self._weigh(context)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
@@ -201,7 +204,27 @@ class StageTrainer:
             term.after_step(context)
         self.clock.step += 1
 
-    def _forward(self, labeled, unlabeled, progress: float, generator: torch.Generator) -> Step:
+    def _draw(self, step: int) -> tuple[Batch, Batch | None, torch.Generator]:
+        generator = torch.Generator().manual_seed(self._seed(step))
+        labeled = self.labeled.draw(generator)
+        return labeled, self.unlabeled.draw(generator) if self.unlabeled else None, generator
+
+    def _batches(self) -> tuple[Batch, Batch | None, torch.Generator]:
+        """This step's batches; where they come from disk to a GPU, drawn while it works."""
+        step = self.clock.step
+        if not self.prefetches:
+            return self._draw(step)
+        drawn = self.coming.pop(step, None) or self.prefetcher.submit(self._draw, step)
+        self.coming[step + 1] = self.prefetcher.submit(self._draw, step + 1)
+        return drawn.result()
+
+    def _forward(
+        self,
+        labeled: Batch,
+        unlabeled: Batch | None,
+        generator: torch.Generator,
+        progress: float,
+    ) -> Step:
         with torch.autocast(self.device.type, self.half, enabled=self.half != torch.float32):
             if not self.stage.segments:
                 labeled_out, unlabeled_out = self.network(labeled.image, labeled.position), None

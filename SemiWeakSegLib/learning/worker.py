@@ -21,8 +21,8 @@ from ..runs.folder import RunFolder
 from ..runs.heartbeat import Heartbeat
 from ..runs.request import RunRequest
 from .budget import Budget
-from .evaluate import evaluate_cases, write_metrics
-from .memory import OutOfMemory, is_out_of_memory, shrink
+from .evaluate import evaluate_cases, summarise, write_metrics
+from .memory import OutOfMemory, is_out_of_memory, release_memory, shrink
 from .plan import Plan, make_plan
 from .predict import predict_run, select_cases
 from .processes import Processes
@@ -70,8 +70,6 @@ class _Worker:
         main = self.processes.is_main
         if main:
             worker.claim(self.run)
-            # What an earlier stop left would be taken for the result of this work.
-            shutil.rmtree(self.run.model, ignore_errors=True)
         try:
             if not main:
                 return self._work(resume)
@@ -122,8 +120,10 @@ class _Worker:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                plan = self._smaller(plan, error)
-                resume = True
+                plan, resume = self._smaller(plan, error), True
+            # Outside the handler: the error itself held what filled the memory.
+            workshop = stages = None
+            release_memory(self.processes.device)
         state, message = "finished", ""
         if self.processes.is_main:
             try:
@@ -136,6 +136,7 @@ class _Worker:
 
     def _plan(self, cohort: Cohort, resume: bool) -> Plan:
         stored = self.run.read_plan() if resume else None
+        self.processes.wait()  # nobody writes before all have read
         if stored:
             return Plan.from_dict(stored)
         whole = needs_whole_images(self.settings, self.terms)
@@ -148,8 +149,6 @@ class _Worker:
 
     def _smaller(self, plan: Plan, error: Exception) -> Plan:
         """A plan that needs less memory, or OutOfMemory where the user fixed what is too big."""
-        if self.processes.device.type == "cuda":
-            torch.cuda.empty_cache()
         smaller = shrink(plan)
         fixed = sorted({"patch_size", "batch_labeled", "batch_unlabeled"} & set(plan.overridden))
         described = f"batch {plan.batch_labeled} + {plan.batch_unlabeled}, patch {plan.patch_size}"
@@ -195,7 +194,12 @@ class _Worker:
             device=self.processes.device,
             seed=self.request.seed,
             labeled=labeled,
-            dense=[index for index in labeled if kinds[index] == "labeled"],
+            # A class that was not looked at has no known size.
+            dense=[
+                index
+                for index in labeled
+                if kinds[index] == "labeled" and all(store.looked_at(index))
+            ],
             unlabeled=[index for index in training if index not in set(labeled)],
             validation=[
                 index
@@ -216,6 +220,9 @@ class _Worker:
         for number, stage in enumerate(stages):
             if state is not None and number < state["stage"]:
                 continue
+            if self.processes.is_main:
+                # What an earlier stop left would be taken for the result of this training.
+                shutil.rmtree(self.run.model, ignore_errors=True)
             part = budget.of_stage(stage.share, total_share)
             later = sum(each.share for each in stages[number + 1 :]) / stage.share
             trainer = StageTrainer(
@@ -255,19 +262,26 @@ class _Worker:
         rows = predict_run(self.run, cases, device=str(self.processes.device), progress=check)
         known = [case for case in cases if case.reference is not None]
         files = {row["case"]: self.run.predictions / row["file"] for row in rows}
-        mean_dice = None
+        mean_dice, measured_on = None, None
         if known:
             result = evaluate_cases(
                 [(case.id, files[case.id], case.reference) for case in known],
                 classes=Cohort.load(self.run.cohort_path).classes,
             )
             write_metrics(result, self.run.predictions)
-            mean_dice = result["mean_dice"]
+            roles = {case.id: case.role for case in known}
+            # Held-out cases say more than those the model was chosen by or trained with.
+            measured_on = next(
+                role for role in ("test", "validation", "train") if role in roles.values()
+            )
+            chosen = [row for row in result["cases"] if roles[row["case"]] == measured_on]
+            mean_dice = summarise(chosen)["mean_dice"]
         self.emit(
             "predicted",
             cases=len(rows),
             mean_uncertainty=sum(row["uncertainty"] for row in rows) / len(rows),
             mean_dice=mean_dice,
+            measured_on=measured_on,
         )
 
 

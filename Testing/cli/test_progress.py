@@ -7,7 +7,7 @@ import io
 import pytest
 
 from SemiWeakSegLib.commands.cache import readable
-from SemiWeakSegLib.commands.progress import Printer, bar, duration
+from SemiWeakSegLib.commands.progress import Printer, bar, describe, duration
 
 
 class Terminal(io.StringIO):
@@ -62,3 +62,20 @@ def test_durations_read_well(seconds, text):
 )
 def test_sizes_read_well(size, text):
     assert readable(size) == text
+
+
+class TestSizes:
+    def test_the_error_of_the_sizes_is_told_for_each_class(self):
+        error = {"r2": -0.25, "mae": 12.0, "mae_percent": 30.0, "relative_width": 0.42}
+        event = {
+            "kind": "sizes",
+            "source": "regressor",
+            "per_class": {"wall": error},
+            "note": "few",
+        }
+        assert describe(event) == "sizes from the regressor; wall R² -0.250, bounds ±42 %; few"
+
+    def test_an_error_that_cannot_be_known_is_a_dash(self):
+        error = {"r2": None, "relative_width": 0.5}
+        event = {"kind": "sizes", "source": "segmenter", "per_class": {"wall": error}}
+        assert describe(event) == "sizes from the segmenter; wall R² -, bounds ±50 %"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from SemiWeakSegLib.learning.inference import infer, pad_to
+from SemiWeakSegLib.learning.inference import half_type, infer, pad_to
 from SemiWeakSegLib.learning.patches import crop
 from Testing.learning.scans import Threshold, make_plan
 
@@ -94,6 +94,16 @@ def test_the_network_sees_the_floor_around_a_small_image():
     assert network.seen[0].shape == (1, 1, 8, 8)
     assert network.seen[0].sum() == 16 - 2 * 48
     assert not network.training
+
+
+def test_gpus_that_only_imitate_bfloat16_get_float16(monkeypatch):
+    assert half_type(CPU) == torch.float32
+    for native, expected in ((True, torch.bfloat16), (False, torch.float16)):
+        # Asked with emulation every GPU says yes.
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda emulated=True, native=native: emulated or native
+        )
+        assert half_type(torch.device("cuda")) == expected
 
 
 def test_half_precision_images_from_the_cache_are_accepted():

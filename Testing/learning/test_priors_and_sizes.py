@@ -329,6 +329,18 @@ class TestWriting:
         truth[:, 1] *= 1.2
         assert size_penalty(truth, bounds) > 0
 
+    def test_a_case_whose_truth_is_not_known_stays_unbounded(self, tmp_path):
+        shop, _ = self.build(tmp_path, [3, 4, 5], [0])
+        shop.store.cases[2] = dataclasses.replace(shop.store.cases[2], truth=None)
+        write_true(shop, 0.1)
+        prior = SizePrior.from_file(shop.products / "sizes.json")
+        batch = draw(shop.store, cases=[1, 2], size=8)
+        bounds = prior.bounds(batch, shop.store)
+        assert {case for case, _ in batch.units} == {1, 2}
+        for row, (case, _) in zip(bounds, batch.units, strict=True):
+            assert bool(row[1:, 1].isfinite().all()) == (case == 1)
+            assert (row[1, 0] > 0) == (case == 1)
+
     def test_estimates_come_with_their_cross_validated_error(self, tmp_path):
         shop, events = self.build(tmp_path, [3, 4, 5, 6], [0, 1, 2])
         network = Threshold([50, 150])

@@ -196,6 +196,22 @@ class TestFlips:
         assert len(seen) > 2
 
 
+@pytest.mark.parametrize("shape", [(9, 12), (8, 10, 12), (1, 8, 8)])
+@pytest.mark.parametrize("elastic", [0.0, 2.0])
+def test_one_voxel_reads_where_the_planes_say(shape, elastic):
+    dims = len(shape)
+    planes = ((0, 1),) if dims == 2 else ((0, 1), (0, 2), (1, 2))
+    ranges = SpatialRanges(
+        rotation_planes=planes, probability=1.0, elastic_mm=elastic, mirror_axes=(0,)
+    )
+    spacing = torch.tensor([[0.5, 1.0, 3.0][:dims]])
+    sample = sample_transform(ranges, spacing, torch.Generator().manual_seed(3))
+    offsets = sample.offsets(shape)[0]
+    for index in np.ndindex(shape):
+        found = sample.offset_at(list(index), shape)
+        assert found == pytest.approx(offsets[index].tolist(), abs=1e-5 if elastic else 0)
+
+
 class TestElastic:
     def test_displacement_has_the_asked_size_in_millimetres(self):
         spacing = [4.0, 1.0]

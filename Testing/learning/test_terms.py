@@ -321,6 +321,32 @@ class TestSize:
         assert torch.allclose(value, ((0.6 - share) ** 2).mean(), atol=1e-6)
         assert gradient_of(value, step) > 0
 
+    def test_what_is_predicted_around_the_image_does_not_count(self, tmp_path):
+        image = save(tmp_path / "i.mha", np.ones((6, 8), dtype=np.float32))
+        store = make_store(
+            tmp_path, [Case("unlabeled", (image,))], make_plan(2, (8, 8), whole=True)
+        )
+        batch = PatchSampler(
+            store, [0], 2, make_augmentation("none", store.plan), annotated=False
+        ).draw(torch.Generator().manual_seed(0))
+        # The whole image is class 1: 48 of 64 pixels of the patch. Around it all is class 2.
+        logits = torch.full((2, 3, 8, 8), -30.0, requires_grad=True)
+        with torch.no_grad():
+            logits[:, 1] = torch.where(batch.valid[:, 0], 30.0, -30.0)
+            logits[:, 2] = -logits[:, 1]
+        step = Step(1.0, None, batch, None, logits, nn.Identity(), None, torch.Generator())
+        for low, high, expected in (
+            (48, 48, 0.0),
+            (60, 64, (12 / 64) ** 2),
+            (0, 40, (8 / 64) ** 2),
+        ):
+            bounds = {"unlabeled": [[[low, high], [None, None]]]}
+            term = self.started(store, tmp_path / "products", bounds)
+            assert term(step).item() == pytest.approx(expected, abs=1e-6)
+        bounds = {"unlabeled": [[[None, None], [16, 64]]]}
+        term = self.started(store, tmp_path / "products", bounds)
+        assert term(step).item() == pytest.approx((16 / 64) ** 2, abs=1e-6)
+
     def test_inside_the_bounds_costs_nothing(self, store, tmp_path):
         term = self.started(store, tmp_path / "products", {"unlabeled": [[[0, 144], [0, 144]]]})
         assert term(step_of(store)).item() == 0

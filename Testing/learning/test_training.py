@@ -335,3 +335,36 @@ def _noted(stage_trainer, total):
     stage_trainer._note("total", total)
     stage_trainer.summed += 1
     return total
+
+
+class TestPrefetching:
+    def test_batches_drawn_ahead_in_a_thread_give_the_same_weights(
+        self, slices, tmp_path, monkeypatch
+    ):
+        plain = make_run(tmp_path / "plain", slices, "pseudo_label")
+        work(plain)
+        original = trainer.StageTrainer._make_samplers
+
+        def make_samplers(self):
+            original(self)
+            self.prefetches = True
+
+        monkeypatch.setattr(trainer.StageTrainer, "_make_samplers", make_samplers)
+        ahead = make_run(tmp_path / "ahead", slices, "pseudo_label")
+        work(ahead)
+        expected, found = final_weights(plain), final_weights(ahead)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+class TestTeachers:
+    def test_two_kinds_of_teacher_in_one_run_are_refused(self, slices, tmp_path):
+        terms = [{"name": "pseudo_label", "weight": 1.0, "settings": {"teacher": "frozen"}}]
+        run = make_run(tmp_path / "run", slices, "pseudo_label", terms=terms)
+        with pytest.raises(ValueError, match="one teacher"):
+            work(run)
+
+    def test_a_frozen_teacher_can_be_added_to_another_method(self, slices, tmp_path):
+        terms = [{"name": "pseudo_label", "weight": 1.0, "settings": {"teacher": "frozen"}}]
+        run = make_run(tmp_path / "run", slices, terms=terms)
+        work(run)
+        assert [event["name"] for event in events(run, "stage")] == ["teacher", "segment"]

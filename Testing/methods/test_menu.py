@@ -81,7 +81,7 @@ class TestMenu:
         folds = next(field for field in menu["methods"][1]["settings"] if field["name"] == "folds")
         assert (folds["type"], folds["default"], folds["minimum"], folds["maximum"]) == (
             "int",
-            5,
+            3,
             2,
             10,
         )

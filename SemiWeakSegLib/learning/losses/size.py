@@ -37,7 +37,7 @@ def size_penalty(
     proportions: Tensor,
     bounds: Tensor,
     penalty: str = "relative",
-    slack: float = 0.01,
+    slack: float | Tensor = 0.01,
 ) -> Tensor:
     """Quadratic penalty on a proportion v outside its bounds [a, b], 0 inside.
 
@@ -51,7 +51,8 @@ def size_penalty(
         bounds: (B, C, 2), lower and upper bound as proportions. NaN, a lower bound <= 0 and an
             infinite upper bound each mean that there is no bound on that side.
         penalty: "relative" or "proportion".
-        slack: proportion added to the bound that divides; keeps an upper bound of 0 finite.
+        slack: proportion added to the bound that divides, one or (B, C); keeps an upper bound of
+            0 finite. A tenth of a class's usual proportion lets small classes count like big ones.
 
     Returns:
         A scalar, the mean over the classes of samples that are bounded on either side; 0 with
@@ -68,8 +69,9 @@ def size_penalty(
         )
     if penalty not in PENALTIES:
         raise ValueError(f"The penalty must be one of {', '.join(PENALTIES)}, got {penalty!r}.")
-    if slack <= 0:
-        raise ValueError(f"The slack must be positive, got {slack}.")
+    slack = torch.as_tensor(slack)
+    if bool((slack <= 0).any()):
+        raise ValueError(f"The slack must be positive, got {slack.min().item()}.")
     # Before they are moved: bounds that lie on the CPU make no device wait.
     if bool((bounds[..., 0] > bounds[..., 1]).any()):
         raise ValueError("A lower size bound is greater than its upper bound.")
@@ -83,6 +85,7 @@ def size_penalty(
     below = (lower - proportions).clamp_min(0)
     above = (proportions - upper).clamp_min(0)
     if penalty == "relative":
+        slack = slack.to(proportions)
         below = below / (lower + slack)
         above = above / (upper.clamp_min(0) + slack)
     return (below.square() + above.square()).sum() / bounded.sum().clamp_min(1)

@@ -8,7 +8,7 @@ from ...cohort import UNLABELED
 from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
 from ..losses.partial import partial_cross_entropy
 from ..pseudo_labels import confident_labels, threshold_labels
-from .base import Step, Term, mean_over
+from .base import StageContext, Step, Term, mean_over
 
 
 class PseudoLabelTerm(Term):
@@ -25,13 +25,19 @@ class PseudoLabelTerm(Term):
         self.settings = settings
         self.uses_teacher = settings.teacher != "own"
         self.uses_strong_view = settings.strong_view
+        self.dense: frozenset[int] = frozenset()
+
+    def start(self, context: StageContext) -> None:
+        entries = enumerate(context.store.entries)
+        self.dense = frozenset(index for index, entry in entries if entry.dense)
 
     def __call__(self, step: Step) -> torch.Tensor:
         values = []
         for batch, logits in step.halves("all"):
-            unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
-            if batch is step.labeled and not bool(unknown.any()):
+            # Known without asking the device, which would have to be waited for.
+            if batch is step.labeled and all(case in self.dense for case, _ in batch.units):
                 continue
+            unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
             labels = self._labels(step, batch, logits).masked_fill(~unknown, UNLABELED)
             confident = (labels != UNLABELED).sum()
             values.append((partial_cross_entropy(logits, labels), confident))

@@ -43,6 +43,7 @@ class SizeTerm(Term):
             share = inside.flatten(1).float().mean(dim=1, keepdim=True)
             proportions = soft_proportions(logits, inside) * share
             count = (torch.isfinite(bounds[..., 1]) | (bounds[..., 0] > 0)).sum()
-            value = size_penalty(proportions, bounds, self.penalty)
+            slack = self.prior.slack(batch, self.store)
+            value = size_penalty(proportions, bounds, self.penalty, slack)
             values.append((value, count))
         return mean_over(values, step)

@@ -1,18 +1,24 @@
-"""Tables in the documentation that are made from the code: `python Testing/docs_tables.py`.
+"""Fill in what the documentation takes from the code: `python Testing/fill_docs.py`.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- /table -->``. NAME is ``methods``,
-``terms``, ``shared`` (settings of every method), ``method NAME`` or ``term NAME``.
+``terms``, ``shared`` (settings of every method), ``method NAME`` or ``term NAME``. A Python block
+after ``<!-- code: FILE NAME -->`` is the function, class or Class.method NAME of that file.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"<!-- table: (?P<name>[^>]+?) -->\n(?P<body>.*?)<!-- /table -->", re.DOTALL)
+QUOTED = re.compile(
+    r"<!-- code: (?P<file>\S+) (?P<name>\S+) -->\n```python\n(?P<body>.*?)```", re.DOTALL
+)
 sys.path.insert(0, str(ROOT))
 
 from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, Settings  # noqa: E402
@@ -35,10 +41,31 @@ def documents() -> list[Path]:
 
 
 def filled(text: str) -> str:
-    """The text with every marked table made anew."""
-    return MARKED.sub(
-        lambda found: f"<!-- table: {found['name']} -->\n{make(found['name'])}<!-- /table -->", text
+    """The text with every marked table and quotation made anew."""
+    text = MARKED.sub(
+        lambda at: f"<!-- table: {at['name']} -->\n{make(at['name'])}<!-- /table -->", text
     )
+    return QUOTED.sub(
+        lambda at: (
+            f"<!-- code: {at['file']} {at['name']} -->\n```python\n"
+            f"{quote(ROOT / at['file'], at['name'])}```"
+        ),
+        text,
+    )
+
+
+def quote(path: Path, name: str) -> str:
+    """The source of a definition, decorators included; KeyError where there is none."""
+    source = path.read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(source)
+    for part in name.split("."):
+        found = [each for each in ast.iter_child_nodes(node) if getattr(each, "name", "") == part]
+        if not found:
+            raise KeyError(f"{path} has no {name}")
+        node = found[0]
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]) + "\n")
 
 
 def make(name: str) -> str:

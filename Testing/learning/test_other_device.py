@@ -1,0 +1,107 @@
+"""Batches and terms on a device that is not the CPU, where none is there: "meta" stands for it.
+
+Tensors on it have no values. So what mixes devices fails, and what asks the device for a number
+in the middle of a step (a GPU would have to be waited for) fails too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from SemiWeakSegLib.cohort import Case
+from SemiWeakSegLib.learning.batches import Augmentation, PatchSampler
+from SemiWeakSegLib.learning.intensity import IntensityRanges
+from SemiWeakSegLib.learning.spatial import SpatialRanges
+from SemiWeakSegLib.learning.store import CaseStore
+from SemiWeakSegLib.learning.terms import StageContext, Step, SupervisedTerm, make_term
+from SemiWeakSegLib.methods.terms import parse_term
+from Testing.learning.scans import make_plan, save
+
+META = torch.device("meta")
+ON_CPU = {"spacing", "volume_factor", "voxel_volume"}
+
+
+@pytest.fixture(params=["slices", "whole slices", "volumes", "resident volumes"])
+def store(request, tmp_path):
+    """A dense, a scribbled and an unlabeled case; class 2 was not looked at in the first."""
+    dims = 2 if "slices" in request.param else 3
+    shape, patch = ((20, 24), (16, 16)) if dims == 2 else ((10, 20, 24), (8, 16, 16))
+    whole = "whole" in request.param
+    source = np.random.default_rng(0)
+    cases = []
+    for name in ("dense", "scribbled", "unlabeled"):
+        image = save(tmp_path / f"{name}.mha", source.normal(size=shape).astype(np.float32))
+        label = source.integers(0, 3, shape).astype(np.uint8)
+        if name == "scribbled":
+            label[..., 4:] = 255
+        path = None if name == "unlabeled" else save(tmp_path / f"{name}_l.mha", label)
+        looked_at = (1,) if name == "dense" else None
+        cases.append(Case(name, (image,), label=path, looked_at=looked_at))
+    plan = make_plan(dims, (32, 32) if whole else patch, whole=whole)
+    made = CaseStore(cases, plan, META, tmp_path / "cache")
+    made.resident = "resident" in request.param
+    return made
+
+
+def draw(store, cases, seed, **kwargs):
+    # Without noise: random numbers cannot be drawn on a device that is not there.
+    weak = IntensityRanges(noise=0.0, probability=1.0)
+    strong = IntensityRanges(noise=0.0, probability=1.0, cutout=1)
+    spatial = SpatialRanges(mirror_axes=(0,), probability=0.7, elastic_mm=seed % 2)
+    sampler = PatchSampler(store, cases, 3, Augmentation(spatial, weak, strong), **kwargs)
+    return sampler.draw(torch.Generator().manual_seed(seed))
+
+
+def step_of(store, seed=0):
+    labeled = draw(store, [0, 1], seed, annotated=True)
+    unlabeled = draw(store, [2], seed, annotated=False, strong_view=True)
+    kind = nn.Conv2d if store.plan.dimensions == 2 else nn.Conv3d
+    network = kind(1, 3, 1).to(META)
+    logits = [network(batch.image) for batch in (labeled, unlabeled)]
+    return Step(0.5, labeled, unlabeled, *logits, network, network, torch.Generator())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_is_made_there_without_waiting(store, seed):
+    for batch in (
+        draw(store, [0, 1], seed, annotated=True),
+        draw(store, [2], seed, annotated=False, strong_view=True),
+    ):
+        for name, value in vars(batch).items():
+            if isinstance(value, torch.Tensor):
+                assert value.device.type == ("cpu" if name in ON_CPU else "meta"), name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "supervised",
+        "entropy",
+        "size",
+        "pseudo_label:1,teacher=ema",
+        "pseudo_label:1,teacher=own",
+        "pseudo_label:1,teacher=own,strong_view=false",
+        "crf:1,on=all",
+        "crf:1,on=all,smoothness=0.5,form=quadratic",
+        "crf:1,on=all,neighbourhood=grid",
+    ],
+)
+def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monkeypatch):
+    # Mixed precision is not known on a device that is not there.
+    monkeypatch.setattr(torch, "autocast", lambda *args, **kwargs: contextlib.nullcontext())
+    products = tmp_path / "products"
+    products.mkdir()
+    (products / "sizes.json").write_text(
+        json.dumps({"bounds": {"unlabeled": [[[1, 2], [3, None]]]}})
+    )
+    term = SupervisedTerm(on="all") if text == "supervised" else make_term(parse_term(text))
+    term.start(StageContext(store.plan, store, products, META))
+    value = term(step_of(store))
+    assert value.device.type == "meta"
+    assert value.requires_grad
