@@ -36,8 +36,17 @@ class StageClock:
         self.budget = budget
         self.step = step
         self._before = elapsed
-        self._begun = time.monotonic()
+        self._begun = self._rated_from = time.monotonic()
         self._steps_before = step
+        self._has_advanced = False
+
+    def advance(self) -> None:
+        """Counts one step."""
+        self.step += 1
+        if not self._has_advanced:
+            # The first step finds memory and the fastest convolutions: it says little of the rest.
+            self._has_advanced = True
+            self._rated_from, self._steps_before = time.monotonic(), self.step
 
     @property
     def elapsed(self) -> float:
@@ -53,8 +62,11 @@ class StageClock:
 
     @property
     def rate(self) -> float:
-        """Steps a second since this process began."""
-        return (self.step - self._steps_before) / max(time.monotonic() - self._begun, 1e-9)
+        """Steps a second of this process, its first step left out once there are more."""
+        done = self.step - self._steps_before
+        if done == 0 and self._has_advanced:
+            return 1.0 / max(self._rated_from - self._begun, 1e-9)
+        return done / max(time.monotonic() - self._rated_from, 1e-9)
 
     @property
     def total(self) -> int:

@@ -291,7 +291,10 @@ def _parse_choice(overrides: dict[str, Any], name: str, choices: tuple[int, ...]
 def _parse_numbers(value: Any, count: int | None, name: str, kind: type) -> list | None:
     if value is None:
         return None
-    parts = value.replace("x", ",").split(",") if isinstance(value, str) else list(value)
+    if isinstance(value, str):
+        parts = value.replace("x", ",").split(",")
+    else:
+        parts = list(value) if isinstance(value, (list, tuple)) else [value]
     try:
         numbers = [kind(part) for part in parts if str(part).strip() != ""]
     except (TypeError, ValueError) as error:

@@ -202,7 +202,7 @@ class StageTrainer:
         self.average.update_parameters(self.network)
         for term in self.terms:
             term.after_step(context)
-        self.clock.step += 1
+        self.clock.advance()
 
     def _draw(self, step: int) -> tuple[Batch, Batch | None, torch.Generator]:
         generator = torch.Generator().manual_seed(self._seed(step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import shutil
@@ -178,7 +179,7 @@ class _Worker:
     def _workshop(self, cohort: Cohort, plan: Plan) -> Workshop:
         if not self.processes.is_main:
             self.processes.wait()  # the main process fills the cache first
-        used = [case for case in cohort.cases if case.role in ("train", "validation")]
+        used = [_with_known_label(case) for case in cohort.cases if case.role != "test"]
         store = CaseStore(used, plan, self.processes.device)
         if self.processes.is_main:
             self.processes.wait()
@@ -283,6 +284,13 @@ class _Worker:
             mean_dice=mean_dice,
             measured_on=measured_on,
         )
+
+
+def _with_known_label(case: Case) -> Case:
+    """A validation case is measured against its truth; a training case never sees one."""
+    if case.role == "validation" and case.truth is not None:
+        return dataclasses.replace(case, label=case.truth)
+    return case
 
 
 def versions() -> dict[str, str]:

@@ -27,8 +27,9 @@ class RunRequest:
     """Cohort, method, settings, extra terms, plan overrides, budget, seed and device of a run.
 
     `cohort` is a path relative to the run folder. `terms` are `TermRequest.to_dict()` values.
-    `steps` and `minutes` are the budget; both None leaves it to the plan. `predict` names the
-    cases to predict when training is done: all, unlabeled, train, validation, test.
+    `steps` and `minutes` are the budget; both None: the usual number of steps for the device.
+    `predict` names the cases to predict when training is done: all, unlabeled, train, validation,
+    test.
     """
 
     method: str

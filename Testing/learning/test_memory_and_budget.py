@@ -153,6 +153,17 @@ class TestStageClock:
         stage.step = 250
         assert stage.progress == 1
 
+    def test_the_slow_first_step_does_not_count_into_the_rate(self, clock):
+        stage = StageClock(Budget(steps=101))
+        clock.now += 20
+        stage.advance()
+        assert stage.rate == pytest.approx(1 / 20)
+        for _ in range(10):
+            clock.now += 0.5
+            stage.advance()
+        assert (stage.step, stage.rate) == (11, pytest.approx(2))
+        assert stage.remaining_seconds == pytest.approx(45)
+
     def test_of_minutes(self, clock):
         stage = StageClock(Budget(minutes=2))
         clock.now += 30

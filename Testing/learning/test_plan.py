@@ -220,3 +220,11 @@ class TestOverrides:
 def test_a_plan_survives_its_file(tmp_path):
     plan = make_plan(cohort_of(tmp_path, (20, 20, 20), (1, 1, 1), count=1))
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+class TestSingleNumbers:
+    def test_one_number_where_several_are_wanted_is_named(self, tmp_path):
+        cohort = cohort_of(tmp_path, (30, 34, 38), (1.0, 1.0, 1.0))
+        with pytest.raises(PlanError, match="patch_size=96: expected 3 numbers"):
+            make_plan(cohort, overrides={"patch_size": 96})
+        assert make_plan(cohort, overrides={"mirror_axes": 1}).mirror_axes == [1]

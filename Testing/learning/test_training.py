@@ -199,6 +199,20 @@ class TestStages:
         assert metrics["per_class"]["dim"]["dice"] > 0.6
 
 
+class TestValidation:
+    def test_a_truth_is_enough_to_validate_but_never_trained_on(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data")
+        cases = [
+            replace(case, label=None) if case.role == "validation" else case
+            for case in cohort.cases
+        ]
+        run = make_run(tmp_path / "run", cohort.with_cases(cases))
+        work(run)
+        assert events(run, "validation")[-1]["mean_dice"] is not None
+        # Two labeled and two unlabeled training cases, though all four have a truth.
+        assert events(run, "stage")[0]["labeled"] == 2
+
+
 class TestBudget:
     def test_minutes_end_the_training(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=None, minutes=0.03)

@@ -181,7 +181,7 @@ def _run(record: RunRecord) -> Markup:
     ]
     rows = [
         ("seed", plain(request.get("seed"))),
-        ("budget", " or ".join(budget) or "by the plan"),
+        ("budget", " or ".join(budget) or "the usual number of steps for the device"),
         ("device", f"{started.get('device', MISSING)} (asked for: {request.get('device')})"),
         ("started", f"{len(record.of_kind('started'))} times" if started else "never"),
         ("duration", clock(record.duration)),
