@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 # The main process may preprocess or predict for hours while the others wait.
 WAIT_LIMIT = timedelta(days=7)
+GLOO_SECONDS = 0.2
 
 
 class Processes:
@@ -84,6 +86,9 @@ class Processes:
         """Leaves the group that this object joined."""
         if self._started:
             distributed.destroy_process_group()
+            # Gloo's threads drop their last message under Python's lock, which they must have had
+            # before the interpreter ends: otherwise the process aborts.
+            time.sleep(GLOO_SECONDS)
 
 
 def choose_device(name: str, local_rank: int | None = None) -> torch.device:

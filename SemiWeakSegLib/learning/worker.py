@@ -73,13 +73,17 @@ class _Worker:
             worker.claim(self.run)
         try:
             if not main:
-                return self._work(resume)
+                state = self._work(resume)
+                self.processes.wait()
+                return state
             with Heartbeat(self.run):
                 state = self._work(resume)
             if state == "stopped":
                 keep_model(self.run, Cohort.load(self.run.cohort_path).classes)
             self.run.write_status(state)
             self._report()
+            # torchrun ends everybody when one leaves with an error: all leave together.
+            self.processes.wait()
             return state
         except Exception as error:
             sentence = " ".join(str(error).split()) or type(error).__name__

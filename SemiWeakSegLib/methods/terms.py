@@ -46,7 +46,7 @@ class CRFTerm(TermSettings):
     name: ClassVar[str] = "crf"
     title: ClassVar[str] = "CRF regularisation"
     summary: ClassVar[str] = "Voxels near each other with like intensities get the same class."
-    default_weight: ClassVar[float] = 1.0
+    default_weight: ClassVar[float] = 3.0
 
     neighbourhood: str = setting(
         "dense",

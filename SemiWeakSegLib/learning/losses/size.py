@@ -44,7 +44,8 @@ def size_penalty(
     "proportion": (a - v)^2 below, (v - b)^2 above (Kervadec et al., Medical Image Analysis 2019,
     eq. 4, on proportions instead of voxel counts, so that the value does not change with the
     image's size). "relative": the violation is first divided by the violated bound + ``slack``,
-    so that 20 % too little of a small structure costs as much as of a big one.
+    so that 20 % too little of a small structure costs as much as of a big one; beyond 1 it
+    grows linearly.
 
     Args:
         proportions: (B, C), of ``soft_proportions``.
@@ -88,4 +89,9 @@ def size_penalty(
         slack = slack.to(proportions)
         below = below / (lower + slack)
         above = above / (upper.clamp_min(0) + slack)
-    return (below.square() + above.square()).sum() / bounded.sum().clamp_min(1)
+        # Beyond a violation as big as the bound itself it grows linearly: a class that should be
+        # absent would otherwise outweigh all other losses.
+        cost = sum(torch.where(each < 1, each.square(), 2 * each - 1) for each in (below, above))
+    else:
+        cost = below.square() + above.square()
+    return cost.sum() / bounded.sum().clamp_min(1)
