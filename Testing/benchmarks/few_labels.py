@@ -127,13 +127,18 @@ def entries(name: str, steps: int, long_steps: int) -> list[Entry]:
     return result
 
 
+def result_path(folder: Path, entry: Entry) -> Path:
+    """Where one training's result is kept."""
+    label = {None: "all", 0: "scribbles"}.get(entry.labeled, f"n{entry.labeled}")
+    return folder / f"{entry.method}-{label}-seed{entry.seed}.json"
+
+
 def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[str]) -> dict:
     """Trains, predicts and measures one entry, unless its result is already there."""
-    label = {None: "all", 0: "scribbles"}.get(entry.labeled, f"n{entry.labeled}")
-    key = f"{entry.method}-{label}-seed{entry.seed}"
-    result_path = folder / f"{key}.json"
-    if result_path.exists():
-        return json.loads(result_path.read_text())
+    target = result_path(folder, entry)
+    key = target.stem
+    if target.exists():
+        return json.loads(target.read_text())
     work = folder / "work" / key
     if work.exists():
         subprocess.run(["rm", "-rf", str(work)], check=True)
@@ -172,7 +177,7 @@ def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[s
         else None,
         "size_r2": {k: v["r2"] for k, v in sizes[-1]["per_class"].items()} if sizes else None,
     }
-    result_path.write_text(json.dumps(result, indent=1))
+    target.write_text(json.dumps(result, indent=1))
     subprocess.run(["rm", "-rf", str(work)], check=True)
     return result
 
@@ -235,6 +240,9 @@ def main() -> None:
     parser.add_argument(
         "--on", choices=("test", "validation"), default="test", help="validation: to find settings"
     )
+    parser.add_argument(
+        "--table-only", action="store_true", help="write the table of what is there, run nothing"
+    )
     parser.epilog = "What follows a -- is handed to train."
     given = sys.argv[1:]
     end = given.index("--") if "--" in given else len(given)
@@ -253,6 +261,8 @@ def main() -> None:
             for e in todo
             if re.search(arguments.only, f"{e.method}-n{e.labeled}-{e.name}-seed{e.seed}")
         ]
+    if arguments.table_only:
+        todo = [entry for entry in todo if result_path(folder, entry).exists()]
     results = []
 
     def one(entry: Entry) -> None:

@@ -68,7 +68,9 @@ class TestSizePenalty:
 
     def test_absent_class_is_finite_and_penalised(self):
         assert penalty_of(0.0, 0.0, 0.0) == 0
-        assert penalty_of(0.02, 0.0, 0.0, slack=0.01) == pytest.approx(4.0)
+        assert penalty_of(0.005, 0.0, 0.0, slack=0.01) == pytest.approx(0.25)
+        # Twice the slack: 2 · 2 - 1, on the straight line that begins at 1.
+        assert penalty_of(0.02, 0.0, 0.0, slack=0.01) == pytest.approx(3.0)
 
     def test_mean_over_what_is_bounded(self):
         proportions = torch.tensor([[0.3, 0.1, 0.6], [0.5, 0.5, 0.0]])
