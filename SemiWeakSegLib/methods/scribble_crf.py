@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from SemiWeakSegLib.methods.kernel import CRFKernel
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
 from SemiWeakSegLib.methods.terms import RAMP_HELP
 
 
 @dataclass(frozen=True)
-class ScribbleCRF(SegmentationSettings):
+class ScribbleCRF(CRFKernel, SegmentationSettings):
     """Partial cross-entropy with a relaxed CRF and, where wished, entropy minimisation."""
 
     name: ClassVar[str] = "scribble_crf"
@@ -27,29 +28,6 @@ class ScribbleCRF(SegmentationSettings):
         "dense",
         "dense: long range, Gaussian in space and intensity; grid: nearest neighbours; both",
         choices=("dense", "grid", "both"),
-    )
-    sigma_space_mm: float = setting(
-        0.0,
-        "reach of the dense kernel in space; 0 chooses it from the data",
-        minimum=0.0,
-        unit="mm",
-    )
-    sigma_intensity: float = setting(
-        0.1,
-        "intensity difference, of a range of 1, that counts as alike",
-        minimum=0.001,
-        maximum=10.0,
-    )
-    smoothness: float = setting(
-        0.0,
-        "weight of a second Gaussian that looks at distance alone; 0 leaves it out",
-        minimum=0.0,
-    )
-    smoothness_sigma_mm: float = setting(
-        3.0, "reach of the second Gaussian", minimum=0.01, unit="mm"
-    )
-    form: str = setting(
-        "potts", "potts: s'W(1-s); quadratic: w |s_p - s_q|^2", choices=("potts", "quadratic")
     )
     entropy_weight: float = setting(
         0.0, "weight of the entropy of voxels without annotation", minimum=0.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from SemiWeakSegLib.methods.kernel import CRFKernel
 from SemiWeakSegLib.methods.settings import Settings, SettingsError, nearest, setting
 
 RAMP_HELP = "share of the stage over which the weight rises to its full value"
@@ -40,7 +41,7 @@ class EntropyTerm(TermSettings):
 
 
 @dataclass(frozen=True)
-class CRFTerm(TermSettings):
+class CRFTerm(CRFKernel, TermSettings):
     """Relaxed Potts CRF, sum_k s_k' W (1 - s_k) / sum W."""
 
     name: ClassVar[str] = "crf"
@@ -52,29 +53,6 @@ class CRFTerm(TermSettings):
         "dense",
         "dense: long range, Gaussian in space and intensity; grid: nearest neighbours only",
         choices=("dense", "grid"),
-    )
-    sigma_space_mm: float = setting(
-        0.0,
-        "reach of the dense kernel in space; 0 chooses it from the data",
-        minimum=0.0,
-        unit="mm",
-    )
-    sigma_intensity: float = setting(
-        0.1,
-        "intensity difference, of a range of 1, that counts as alike",
-        minimum=0.001,
-        maximum=10.0,
-    )
-    smoothness: float = setting(
-        0.0,
-        "weight of a second Gaussian that looks at distance alone; 0 leaves it out",
-        minimum=0.0,
-    )
-    smoothness_sigma_mm: float = setting(
-        3.0, "reach of the second Gaussian", minimum=0.01, unit="mm"
-    )
-    form: str = setting(
-        "potts", "potts: s'W(1-s); quadratic: w |s_p - s_q|^2", choices=("potts", "quadratic")
     )
     on: str = setting(
         "annotated_cases", "which cases it acts on", choices=("annotated_cases", "all")

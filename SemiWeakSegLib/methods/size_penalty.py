@@ -1,0 +1,27 @@
+"""The penalty on sizes out of bounds: the same settings for all methods that bound sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from SemiWeakSegLib.methods.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class SizePenalty(Settings):
+    """Width of the bounds around an estimated size, weight and form of the penalty."""
+
+    gamma: float = setting(
+        0.1, "relative slack around a size: (1-gamma) to (1+gamma)", minimum=0.0, maximum=1.0
+    )
+    size_weight: float = setting(
+        655.0,
+        "weight of the size penalty; 655 on squared proportions is the paper's 0.01 at 256 x 256, "
+        "the relative penalty wants about 0.05",
+        minimum=0.0,
+    )
+    penalty: str = setting(
+        "proportion",
+        "relative: measured as a share of the bound; proportion: as a share of the image",
+        choices=("relative", "proportion"),
+    )
