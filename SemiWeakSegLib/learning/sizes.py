@@ -21,8 +21,9 @@ from .terms.size import SIZES_FILE
 
 # Share of unseen sizes the cross-validated bounds are meant to hold.
 COVERAGE = 0.9
-# Half-width used where too few cases exist to know the error: ± 50 %.
-UNKNOWN_WIDTH = 0.5
+# Where an estimate is worth nothing, a class may still be no bigger than this many times the
+# biggest that was labeled.
+COMMON_FACTOR = 1.5
 # Slack of the relative error, as a share of a class's mean size: keeps empty slices finite.
 ABSOLUTE_SLACK = 0.1
 
@@ -96,20 +97,31 @@ def size_errors(truth: np.ndarray, predicted: np.ndarray) -> list[SizeError]:
 
 
 def make_bounds(
-    predicted: np.ndarray, mean_size: np.ndarray, gamma: float, widths: np.ndarray | None, rule: str
+    predicted: np.ndarray, mean_size: np.ndarray, gamma: float, widths: np.ndarray, rule: str
 ) -> np.ndarray:
-    """(units, classes, 2) bounds around predicted sizes.
+    """(units, classes, 2) bounds around predicted sizes R.
 
     rule "gamma": (1 ± gamma) R; "cross_validated": R ± w (R + slack); "wider": the wider of them.
-    ``widths`` None (no error known) stands for ± 50 %.
     """
     by_gamma = gamma * predicted
-    known = np.full(predicted.shape[1], UNKNOWN_WIDTH) if widths is None else widths
-    by_error = known * (predicted + ABSOLUTE_SLACK * mean_size)
+    by_error = widths * (predicted + ABSOLUTE_SLACK * mean_size)
     width = {"gamma": by_gamma, "cross_validated": by_error}.get(rule)
     if width is None:
         width = np.maximum(by_gamma, by_error)
     return np.stack([np.maximum(predicted - width, 0), predicted + width], axis=-1)
+
+
+def without_use(errors: list[SizeError] | None, classes: int, rule: str) -> np.ndarray:
+    """(classes,) bool: whose estimate is no better than the mean size, or of unknown error.
+
+    Such a class gets the bounds common to all units, 0 to 1.5 times the biggest labeled size: a
+    useless estimate must not do harm. The rule "gamma" (the paper's) believes every estimate.
+    """
+    if rule == "gamma":
+        return np.zeros(classes, dtype=bool)
+    if errors is None:
+        return np.ones(classes, dtype=bool)
+    return np.array([error.r2 <= 0 for error in errors])
 
 
 def write_estimated(
@@ -141,31 +153,33 @@ def write_estimated(
         for index in cases:
             truth.append(measured(index))
             guesses.append(estimate(networks, index))
-    mean_size = np.concatenate([measured(index) for index in workshop.dense]).mean(axis=0)
+    labeled = np.concatenate([measured(index) for index in workshop.dense])
     errors = size_errors(np.concatenate(truth), np.concatenate(guesses)) if truth else None
-    widths = None if errors is None else np.array([error.half_width for error in errors])
+    useless = without_use(errors, classes - 1, rule)
+    widths = np.array([error.half_width for error in errors or []] or [0.0] * (classes - 1))
     everyone = [network for networks in estimators for network in networks]
     bounds = {}
     for index in workshop.unlabeled:
         predicted = np.maximum(estimate(everyone, index), 0)
-        bounds[store.cases[index].id] = make_bounds(predicted, mean_size, gamma, widths, rule)
+        made = make_bounds(predicted, labeled.mean(axis=0), gamma, widths, rule)
+        made[:, useless, 0] = 0
+        made[:, useless, 1] = COMMON_FACTOR * labeled.max(axis=0)[useless]
+        bounds[store.cases[index].id] = made
     _write(workshop.products / SIZES_FILE, bounds)
     unit = "mm^2" if plan.dimensions == 2 else "mm^3"
     note = "cross-validated on the labeled cases"
     if errors is None:
-        note = (
-            "only one labeled case: the error of the sizes cannot be known, so bounds of ± 50 % "
-            "stand in for it"
-            if rule != "gamma"
-            else "only one labeled case: the error of the sizes cannot be known"
-        )
+        note = "only one labeled case: the error of the sizes cannot be known"
+    if useless.any():
+        names = ", ".join(np.array(plan.classes)[useless])
+        note += f"; not used for {names}: bounded by the biggest labeled size alone"
     workshop.emit(
         "sizes",
         source=source,
         unit=unit,
         note=note,
         per_class={
-            name: _error_row(None if errors is None else errors[k], gamma, rule)
+            name: _error_row(errors[k] if errors else None, gamma, rule, bool(useless[k]))
             for k, name in enumerate(plan.classes)
         },
         scatter={
@@ -199,9 +213,9 @@ def write_true(workshop: Workshop, gamma: float) -> None:
     _write(workshop.products / SIZES_FILE, bounds)
 
 
-def _error_row(error: SizeError | None, gamma: float, rule: str) -> dict[str, Any]:
+def _error_row(error: SizeError | None, gamma: float, rule: str, useless: bool) -> dict[str, Any]:
     if error is None:
-        width = gamma if rule == "gamma" else max(gamma, UNKNOWN_WIDTH)
+        width = gamma if rule == "gamma" else None
         return {"r2": None, "mae": None, "mae_percent": None, "relative_width": width}
     width = {"gamma": gamma, "cross_validated": error.half_width}.get(
         rule, max(gamma, error.half_width)
@@ -210,7 +224,7 @@ def _error_row(error: SizeError | None, gamma: float, rule: str) -> dict[str, An
         "r2": round(error.r2, 3),
         "mae": float(f"{error.mean_absolute:.4g}"),
         "mae_percent": round(error.mean_percent, 1),
-        "relative_width": round(width, 3),
+        "relative_width": None if useless else round(width, 3),
     }
 
 

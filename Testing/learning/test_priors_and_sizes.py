@@ -17,10 +17,12 @@ from SemiWeakSegLib.learning.intensity import IntensityRanges
 from SemiWeakSegLib.learning.losses.size import size_penalty
 from SemiWeakSegLib.learning.priors import SizePrior
 from SemiWeakSegLib.learning.sizes import (
+    SizeError,
     make_bounds,
     predict_sizes,
     size_errors,
     true_sizes,
+    without_use,
     write_estimated,
     write_true,
 )
@@ -138,7 +140,7 @@ class TestMakeBounds:
     mean_size = np.array([50.0, 20.0])
     widths = np.array([0.05, 0.4])
 
-    def bounds(self, rule, widths=None):
+    def bounds(self, rule, widths):
         return make_bounds(self.predicted, self.mean_size, 0.1, widths, rule)
 
     def test_gamma(self):
@@ -153,19 +155,31 @@ class TestMakeBounds:
 
     def test_wider_is_the_wider_of_both(self):
         found = self.bounds("wider", self.widths)
-        both = np.stack([self.bounds("gamma"), self.bounds("cross_validated", self.widths)])
+        both = np.stack(
+            [self.bounds("gamma", self.widths), self.bounds("cross_validated", self.widths)]
+        )
         assert np.allclose(found[..., 0], both[..., 0].min(axis=0))
         assert np.allclose(found[..., 1], both[..., 1].max(axis=0))
-
-    def test_an_unknown_error_stands_for_half(self):
-        found = self.bounds("cross_validated")
-        assert np.allclose(found[0, 0], [100 - 0.5 * 105, 100 + 0.5 * 105])
-        assert np.allclose(self.bounds("gamma")[0, 0], [90, 110])
 
     def test_lower_bounds_are_never_negative(self):
         found = make_bounds(self.predicted, self.mean_size, 0.1, np.array([3.0, 3.0]), "wider")
         assert found.min() == 0
         assert (found[..., 0] <= found[..., 1]).all()
+
+
+class TestWithoutUse:
+    errors = tuple(SizeError(r2, 1.0, 10.0, 0.2) for r2 in (0.4, -0.1, math.nan))
+
+    def test_estimates_no_better_than_the_mean_are_not_used(self):
+        assert without_use(self.errors, 3, "wider").tolist() == [False, True, False]
+        assert without_use(self.errors, 3, "cross_validated").tolist() == [False, True, False]
+
+    def test_nothing_is_used_when_no_error_is_known(self):
+        assert without_use(None, 2, "wider").tolist() == [True, True]
+
+    def test_gamma_believes_everything(self):
+        assert not without_use(self.errors, 3, "gamma").any()
+        assert not without_use(None, 3, "gamma").any()
 
 
 class FixedRegressor(nn.Module):
@@ -383,6 +397,4 @@ class TestWriting:
         assert events[0]["per_class"]["one"]["r2"] is None
         assert events[0]["scatter"] == {}
         low, high = json.loads((shop.products / "sizes.json").read_text())["bounds"]["c1"][0][0]
-        true = disc(4)
-        mean = disc(3)
-        assert (high - low) / 2 == pytest.approx(0.5 * (true + 0.1 * mean), rel=1e-3)
+        assert (low, high) == (0, pytest.approx(1.5 * disc(3), rel=1e-3))

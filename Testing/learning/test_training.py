@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -139,7 +140,7 @@ class TestStages:
         assert set(sizes["per_class"]) == {"bright", "dim"}
         assert len(sizes["scatter"]["bright"]["true"]) == 2
 
-    def test_one_labeled_case_gives_wide_bounds_and_says_so(self, tmp_path):
+    def test_one_labeled_case_bounds_by_its_biggest_size_alone_and_says_so(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=1)
         run = make_run(
             tmp_path / "run", cohort, "curriculum_size", settings=SHORT["curriculum_size"]
@@ -147,7 +148,12 @@ class TestStages:
         work(run)
         sizes = events(run, "sizes")[0]
         assert "only one labeled case" in sizes["note"]
-        assert sizes["per_class"]["bright"]["relative_width"] == 0.5
+        assert "not used for bright, dim" in sizes["note"]
+        assert sizes["per_class"]["bright"]["relative_width"] is None
+        bounds = json.loads((run.path / "stages" / "sizes.json").read_text())["bounds"]
+        label = read_label(cohort.cases[0].label)[0]
+        expected = [[0, 1.5 * np.count_nonzero(label == value)] for value in (1, 2)]
+        assert bounds["case01"] == [expected]
 
     def test_sizes_from_a_segmenter(self, slices, tmp_path):
         settings = {**SHORT["curriculum_size"], "sizes_from": "both"}
