@@ -28,7 +28,7 @@ class Printer:
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Show one event."""
-        if event.get("kind") in ("progress", "predicting"):
+        if event.get("kind") in ("progress", "preparing", "predicting"):
             self._show_progress(event)
             return
         text = describe(event)
@@ -86,6 +86,8 @@ def describe(event: dict[str, Any]) -> str:
     kind = event.get("kind")
     if kind == "progress":
         return _progress(event)
+    if kind == "preparing":
+        return f"prepared {event['done']} of {event['total']} cases"
     if kind == "predicting":
         return f"predicted {event['done']} of {event['total']} cases"
     if kind == "started":

@@ -21,7 +21,7 @@ from ..methods.supervised import Supervised
 from ..methods.terms import TermRequest
 from .inference import infer
 from .sizes import write_estimated, write_true
-from .stages import Stage, Workshop
+from .stages import FINAL_STAGE, Stage, Workshop
 from .terms import (
     CRFTerm,
     EntropyTerm,
@@ -78,7 +78,7 @@ def _segmenter(
 ) -> Stage:
     """The stage whose network is the product of the run."""
     return Stage(
-        name=kept.pop("name", "segment"),
+        name=kept.pop("name", FINAL_STAGE),
         share=kept.pop("share", 1.0),
         network=copy.deepcopy(workshop.plan.network),
         make_terms=terms,

@@ -17,6 +17,9 @@ from .saved_model import load_tensors
 from .store import CaseStore
 from .terms import Term
 
+# The stage whose network is the product of a run.
+FINAL_STAGE = "segment"
+
 
 @dataclasses.dataclass
 class Workshop:

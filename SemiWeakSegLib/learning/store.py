@@ -54,12 +54,20 @@ class CaseStore:
     """
 
     def __init__(
-        self, cases: list[Case], plan: Plan, device: torch.device, folder: Path | None = None
+        self,
+        cases: list[Case],
+        plan: Plan,
+        device: torch.device,
+        folder: Path | None = None,
+        prepared: Callable[[int, int], None] = lambda done, total: None,
     ):
         self.cases = cases
         self.plan = plan
         self.device = device
-        self.entries: list[CachedCase] = [cached(case, plan, folder) for case in cases]
+        self.entries: list[CachedCase] = []
+        for case in cases:
+            self.entries.append(cached(case, plan, folder))
+            prepared(len(self.entries), len(cases))
         self.index = {case.id: number for number, case in enumerate(cases)}
         self.resident = device.type == "cuda" and self._fits(device)
         self.proposals: dict[int, Path] = {}

@@ -17,7 +17,7 @@ from .networks import build_network
 from .processes import Processes
 from .saved_model import load_tensors, save_tensors
 from .schedules import cosine_rate
-from .stages import Stage, Workshop
+from .stages import FINAL_STAGE, Stage, Workshop
 from .teacher import make_average
 from .terms import StageContext, Step, Term
 from .validation import validate
@@ -137,7 +137,10 @@ class StageTrainer:
             )
 
     def _seed(self, step: int, purpose: int = 0) -> int:
-        parts = [self.workshop.seed, self.number, step, self.processes.rank, purpose]
+        # The last stage of every method starts alike and sees the same labeled patches: methods
+        # are compared in pairs, whatever came before.
+        place = 0 if self.stage.name == FINAL_STAGE else self.number + 1
+        parts = [self.workshop.seed, place, step, self.processes.rank, purpose]
         return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
     def run(self) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import platform
 import shutil
+import time
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
@@ -32,7 +33,7 @@ from .report import write_report
 from .saved_model import keep_model, load_tensors, save_model
 from .stages import Stage, Workshop
 from .store import CaseStore
-from .trainer import StageTrainer, Stopped, mark_finished, read_checkpoint
+from .trainer import PROGRESS_SECONDS, StageTrainer, Stopped, mark_finished, read_checkpoint
 
 DEFAULT_STEPS = {"cpu": 1000, "cuda": 4000, "mps": 2000}
 VERSIONED = ("torch", "monai", "numpy", "SimpleITK", "scipy")
@@ -59,6 +60,7 @@ class _Worker:
         self.settings = menu.get(self.request.method).from_dict(self.request.settings)
         self.terms = [TermRequest.from_dict(each) for each in self.request.terms]
         self.processes = Processes(self.request.device)
+        self.said = time.monotonic()
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Writes an event (main process only)."""
@@ -66,6 +68,22 @@ class _Worker:
             self.log.append(kind, **fields)
             if self.progress:
                 self.progress({"kind": kind, **fields})
+
+    def _prepared(self, done: int, total: int) -> None:
+        # With several processes the others wait for all cases: they cannot be left behind.
+        self._count("preparing", done, total, may_stop=self.processes.world == 1)
+
+    def _predicted(self, done: int, total: int) -> None:
+        self._count("predicting", done, total, may_stop=True)
+
+    def _count(self, kind: str, done: int, total: int, *, may_stop: bool) -> None:
+        """Says now and then how far cases have come, and heeds a request to stop."""
+        if may_stop and self.run.stop_requested():
+            raise Stopped
+        now = time.monotonic()
+        if done == total or now - self.said >= PROGRESS_SECONDS:
+            self.said = now
+            self.emit(kind, done=done, total=total)
 
     def work(self, resume: bool) -> str:
         main = self.processes.is_main
@@ -184,7 +202,7 @@ class _Worker:
         if not self.processes.is_main:
             self.processes.wait()  # the main process fills the cache first
         used = [_with_known_label(case) for case in cohort.cases if case.role != "test"]
-        store = CaseStore(used, plan, self.processes.device)
+        store = CaseStore(used, plan, self.processes.device, prepared=self._prepared)
         if self.processes.is_main:
             self.processes.wait()
         kinds = [cohort.annotation_kind(case) for case in used]
@@ -258,13 +276,9 @@ class _Worker:
             self._predict(list(chosen.values()))
 
     def _predict(self, cases: list[Case]) -> None:
-        def check(done: int, total: int) -> None:
-            if self.run.stop_requested():
-                raise Stopped
-            if self.progress:
-                self.progress({"kind": "predicting", "done": done, "total": total})
-
-        rows = predict_run(self.run, cases, device=str(self.processes.device), progress=check)
+        rows = predict_run(
+            self.run, cases, device=str(self.processes.device), progress=self._predicted
+        )
         known = [case for case in cases if case.reference is not None]
         files = {row["case"]: self.run.predictions / row["file"] for row in rows}
         mean_dice, measured_on = None, None

@@ -12,11 +12,13 @@ from SemiWeakSegLib.runs.atomic import plain
 
 KINDS = (
     "started",
+    "preparing",
     "stage",
     "progress",
     "validation",
     "checkpoint",
     "sizes",
+    "predicting",
     "predicted",
     "warning",
     "out_of_memory",

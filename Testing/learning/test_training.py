@@ -251,6 +251,21 @@ class TestStopping:
         assert state["step"] == 1
         assert work(run, resume=True) == "finished"
 
+    def test_a_stop_is_heeded_while_cases_are_prepared(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr("SemiWeakSegLib.learning.worker.PROGRESS_SECONDS", 0.0)
+        run = make_run(tmp_path / "run", slices)
+        seen = []
+
+        def ask(event):
+            seen.append(event["kind"])
+            if event["kind"] == "preparing" and event["done"] == 2:
+                run.request_stop()
+
+        assert work(run, progress=ask) == "stopped"
+        assert seen.count("preparing") == 2
+        assert "stage" not in seen
+        assert work(run, resume=True) == "finished"
+
     def test_a_stopped_run_can_predict_with_what_it_learned(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=50)
 
@@ -388,3 +403,26 @@ class TestTeachers:
         run = make_run(tmp_path / "run", slices, terms=terms)
         work(run)
         assert [event["name"] for event in events(run, "stage")] == ["teacher", "segment"]
+
+
+class TestPairs:
+    def test_the_last_stages_of_all_methods_start_alike_and_see_the_same_labels(
+        self, slices, tmp_path, monkeypatch
+    ):
+        """Before any step, and in what is drawn, methods differ by their terms alone."""
+        seen = {}
+
+        def step(self):
+            if self.stage.name == "segment" and self.clock.step == 0:
+                batch = self._draw(0)[0]
+                start = self.network.state_dict()
+                seen[method] = {"image": batch.image, "label": batch.label, **start}
+            self.clock.advance()
+
+        monkeypatch.setattr(trainer.StageTrainer, "step", step)
+        for method in ("supervised", "proposals", "curriculum_size", "oracle_size"):
+            settings = SHORT.get(method, {})
+            work(make_run(tmp_path / method, slices, method, settings=settings))
+        for method in ("proposals", "curriculum_size", "oracle_size"):
+            found, expected = seen[method], seen["supervised"]
+            assert all(torch.equal(found[name], expected[name]) for name in expected)
