@@ -47,8 +47,6 @@ def make_augmentation(name: str, plan: Plan) -> Augmentation:
     elastic = 0.0
     if name == "strong":
         elastic = 0.02 * min(s * n for s, n in zip(plan.spacing, plan.patch_size, strict=True))
-    if plan.whole:
-        zoom = (zoom[0], min(zoom[1], 1.1))  # an object pushed over the edge would lose size
     spatial = SpatialRanges(
         rotation_degrees=degrees / (2 if plan.dimensions == 3 else 1),
         rotation_planes=planes,
@@ -201,7 +199,7 @@ class PatchSampler:
             rows = by_class[_random(len(by_class), generator)]
             row = rows[_random(len(rows), generator)]
             unit, voxel = int(row[1]), [float(value) for value in row[2:]]
-            held = None if plan.whole else voxel
+            held = voxel
         else:
             unit = _random(units, generator)
             voxel = [float(_random(n, generator)) for n in shape]

@@ -425,4 +425,5 @@ class TestPairs:
             work(make_run(tmp_path / method, slices, method, settings=settings))
         for method in ("proposals", "curriculum_size", "oracle_size"):
             found, expected = seen[method], seen["supervised"]
-            assert all(torch.equal(found[name], expected[name]) for name in expected)
+            differing = [n for n in expected if not torch.equal(found[n], expected[n])]
+            assert (method, differing) == (method, [])
