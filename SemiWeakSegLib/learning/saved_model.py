@@ -18,6 +18,8 @@ from .networks import build_network
 from .plan import Plan
 
 SCHEMA = 1
+# What a killed process left half written ends so; the next start removes it.
+PARTIAL = ".partial"
 
 
 @dataclasses.dataclass
@@ -32,7 +34,7 @@ class SavedModel:
 def save_tensors(path: Path, values: dict[str, Any]) -> None:
     """``torch.save`` that replaces atomically; values are tensors and plain Python."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         with partial.open("wb") as stream:
             torch.save(values, stream)

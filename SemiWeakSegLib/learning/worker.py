@@ -30,7 +30,7 @@ from .predict import predict_run, select_cases
 from .processes import Processes
 from .recipes import make_stages, needs_whole_images
 from .report import write_report
-from .saved_model import keep_model, load_tensors, save_model
+from .saved_model import PARTIAL, keep_model, load_tensors, save_model
 from .stages import Stage, Workshop
 from .store import CaseStore
 from .trainer import PROGRESS_SECONDS, StageTrainer, Stopped, mark_finished, read_checkpoint
@@ -234,9 +234,12 @@ class _Worker:
 
     def _train(self, workshop: Workshop, stages: list[Stage], resume: bool) -> None:
         state = read_checkpoint(workshop) if resume else None
-        if not resume and self.processes.is_main:
-            shutil.rmtree(self.run.checkpoints, ignore_errors=True)
-            shutil.rmtree(workshop.products, ignore_errors=True)
+        if self.processes.is_main:
+            if not resume:
+                shutil.rmtree(self.run.checkpoints, ignore_errors=True)
+                shutil.rmtree(workshop.products, ignore_errors=True)
+            for left in self.run.checkpoints.glob(f".*{PARTIAL}"):
+                left.unlink(missing_ok=True)
         self.processes.wait()
         budget = self._budget()
         total_share = sum(stage.share for stage in stages)

@@ -184,7 +184,7 @@ def memory() -> list[dict]:
         peaks = []
         for work in (0, 1):
             command = [sys.executable, __file__, "--child", str(size), str(work)]
-            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            out = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
             peaks.append(json.loads(out))
         extra = peaks[1]["peak"] - peaks[0]["peak"]
         rows.append(

@@ -138,7 +138,7 @@ def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[s
     target = result_path(folder, entry)
     key = target.stem
     if target.exists():
-        return json.loads(target.read_text())
+        return json.loads(target.read_text(encoding="utf-8"))
     work = folder / "work" / key
     if work.exists():
         subprocess.run(["rm", "-rf", str(work)], check=True)
@@ -157,10 +157,12 @@ def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[s
         command += ["--set", *entry.settings]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started = time.time()
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True)
+    finished = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     if finished.returncode:
         raise RuntimeError(f"{key} failed:\n{finished.stdout[-2000:]}\n{finished.stderr[-2000:]}")
-    metrics = json.loads((work / "run" / "predictions" / "metrics.json").read_text())
+    metrics = json.loads(
+        (work / "run" / "predictions" / "metrics.json").read_text(encoding="utf-8")
+    )
     events = [json.loads(line) for line in (work / "run" / "events.jsonl").open()]
     sizes = [event for event in events if event["kind"] == "sizes"]
     result = {

@@ -47,7 +47,7 @@ def make_cohort(folder: Path, cases: int) -> Path:
 def status(pid: int) -> dict[str, int]:
     """Anonymous and file-backed resident bytes of a process, as Linux counts them."""
     found = {}
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         name, _, rest = line.partition(":")
         if name in ("RssAnon", "RssFile"):
             found[name] = int(rest.split()[0]) * 1024

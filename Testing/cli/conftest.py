@@ -52,7 +52,7 @@ def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
             cwd=cwd,
             env=worker_environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=300,
             check=False,
         )

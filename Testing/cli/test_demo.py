@@ -33,7 +33,7 @@ class TestMakeDemo:
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=300,
         )
         assert done.returncode == 0, done.stdout + done.stderr

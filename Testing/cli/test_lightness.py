@@ -48,7 +48,7 @@ def without_packages(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", CHILD, *arguments],
         env=worker_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )
@@ -78,7 +78,7 @@ class TestWithoutPackages:
             [sys.executable, "-S", "-m", "SemiWeakSegLib", "cache"],
             env=worker_environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )

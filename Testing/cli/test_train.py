@@ -79,7 +79,7 @@ class TestNewRun:
         assert request.settings["ramp"] == 0.0
         assert [(term["name"], term["weight"]) for term in request.terms] == [
             ("entropy", 0.3),
-            ("size", 1.0),
+            ("size", 655.0),
         ]
         assert request.terms[1]["settings"]["ramp"] == 0.2
         assert request.plan == {"patch_size": [4, 16, 16]}
@@ -186,7 +186,7 @@ class TestWork:
 
         learning(work)
         shown = command("train", run.path).out
-        log = run.log_path.read_text()
+        log = run.log_path.read_text(encoding="utf-8")
         for text in ("loading", "warning: few cases", "finished"):
             assert shown.count(text) == 1
             assert log.count(text) == 1
@@ -199,7 +199,7 @@ class TestWork:
         outcome = command("train", run.path)
         assert outcome.code == 1
         assert "failed: the disk is full" in outcome.err
-        assert 'raise RuntimeError("the disk' in run.log_path.read_text()
+        assert 'raise RuntimeError("the disk' in run.log_path.read_text(encoding="utf-8")
         assert run.state() == "failed"
         assert run.read_status()["message"] == "the disk is full"
 

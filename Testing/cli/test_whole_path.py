@@ -70,7 +70,7 @@ class TestInterruptions:
                 env=worker_environment(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                encoding="utf-8",
             )
             until(lambda: kinds(run).count("started") == 2 and kinds(run)[-1] == "progress")
             resumed.send_signal(signal.SIGINT)
@@ -104,6 +104,8 @@ class TestWholePath:
             "cpu",
             "--predict",
             "none",
+            "--plan",
+            "mirror_axes=0,1,2",
         )
         assert RunFolder(tmp_path / "run").state() == "finished"
         assert "state       finished" in ok("status", "run")
@@ -135,7 +137,7 @@ class TestWholePath:
             cohort.name,
         )
         assert "anterior" in table
-        metrics = json.loads((tmp_path / "metrics.json").read_text())
+        metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
         assert 0 <= metrics["mean_dice"] <= 1
         assert set(metrics["per_class"]) == {"anterior", "posterior"}
         assert len(metrics["cases"]) == 4

@@ -208,8 +208,8 @@ class TestFiles:
     def test_csv_and_json_agree(self, folders, tmp_path):
         result = evaluate_folder(*folders)
         csv_path, json_path = write_metrics(result, tmp_path / "out")
-        assert json.loads(json_path.read_text()) == result
-        rows = list(csv.DictReader(csv_path.read_text().splitlines()))
+        assert json.loads(json_path.read_text(encoding="utf-8")) == result
+        rows = list(csv.DictReader(csv_path.read_text(encoding="utf-8").splitlines()))
         assert len(rows) == 3 * 2
         first = rows[0]
         entry = result["cases"][0]["per_class"]["1"]

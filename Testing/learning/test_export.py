@@ -134,7 +134,7 @@ def call(folder: Path, *command: str) -> None:
         cwd=folder,
         env={**environment, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=300,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
@@ -210,7 +210,7 @@ class TestBundle:
             "scripts/__init__.py",
             "scripts/planned_grid.py",
         }
-        described = json.loads((bundle / "configs/metadata.json").read_text())
+        described = json.loads((bundle / "configs/metadata.json").read_text(encoding="utf-8"))
         channels = described["network_data_format"]["outputs"]["pred"]["channel_def"]
         assert channels == {"0": "background", "1": "cavity", "2": "class $__import__('os')"}
         state = torch.load(bundle / "models/model.pt", weights_only=True)
@@ -218,11 +218,13 @@ class TestBundle:
 
     def test_names_from_outside_are_never_evaluated(self, tmp_path):
         bundle = export_bundle(make_run(tmp_path, make_plan(3)), tmp_path / "bundle")
-        assert "__import__('os')" not in (bundle / "configs/inference.json").read_text()
+        assert "__import__('os')" not in (bundle / "configs/inference.json").read_text(
+            encoding="utf-8"
+        )
 
     def test_readme_says_where_it_differs(self, tmp_path):
         bundle = export_bundle(make_run(tmp_path, make_plan(2)), tmp_path / "bundle")
-        text = (bundle / "docs/README.md").read_text()
+        text = (bundle / "docs/README.md").read_text(encoding="utf-8")
         for expected in ("Where it differs", "no uncertainty maps", "bfloat16", "cavity"):
             assert expected in text
         assert "synthetic" not in text
@@ -231,8 +233,8 @@ class TestBundle:
         run = make_run(tmp_path, make_plan(2))
         Cohort(CLASSES, [Case("phantom_01", (tmp_path / "x.nii.gz",))]).save(run.cohort_path)
         bundle = export_bundle(run, tmp_path / "bundle")
-        assert "synthetic" in (bundle / "docs/README.md").read_text()
-        assert "synthetic" in (bundle / "configs/metadata.json").read_text()
+        assert "synthetic" in (bundle / "docs/README.md").read_text(encoding="utf-8")
+        assert "synthetic" in (bundle / "configs/metadata.json").read_text(encoding="utf-8")
 
     def test_never_writes_over_something(self, tmp_path):
         run = make_run(tmp_path, make_plan(2))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.saved_model import PARTIAL, load_tensors
 from SemiWeakSegLib.runs.events import EventLog
 from SemiWeakSegLib.runs.folder import RunFolder
 from Testing.learning.tiny import make_cohort, make_run
@@ -42,7 +42,12 @@ def torchrun(offset: int) -> list[str]:
 
 def run_to_end(run: RunFolder, verb: str = "train") -> None:
     done = subprocess.run(
-        command(run, verb), env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=120
+        command(run, verb),
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -85,13 +90,15 @@ class TestKilled:
             verb = "resume" if number else "train"
             kill_after(broken, verb, int(share * STEPS), chance.uniform(0, 0.15))
             assert broken.state() == "lost"
+        # As a kill in the middle of writing leaves it.
+        (broken.checkpoints / f".segment.pt{PARTIAL}").write_bytes(b"half")
         run_to_end(broken, "resume")
         assert broken.state() == "finished"
         expected = load_tensors(whole.model / "weights.pt")
         found = load_tensors(broken.model / "weights.pt")
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         # Nothing half-written was left behind.
-        assert not [path for path in broken.path.rglob("*") if path.name.endswith(".tmp")]
+        assert not [path for path in broken.path.rglob("*") if path.name.endswith(PARTIAL)]
 
 
 class TestSeveralProcesses:
@@ -102,7 +109,7 @@ class TestSeveralProcesses:
             env=environment(),
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=180,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -139,7 +146,7 @@ class TestSeveralProcesses:
             env=environment(),
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -171,7 +178,7 @@ class TestSeveralProcesses:
             env=environment(),
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -194,7 +201,7 @@ class TestMemory:
             env=environment(),
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=180,
         )
         assert done.returncode != 0

@@ -48,7 +48,7 @@ class TestRecognition:
         answers = context.Queue()
         child = context.Process(target=allocate_in_vain, args=(kind, answers))
         child.start()
-        recognised, what = answers.get(timeout=60)
+        recognised, what = answers.get(timeout=300)
         child.join(10)
         assert recognised, what
 

@@ -352,7 +352,7 @@ class TestRun:
         seen = []
         first = predict_run(run, cases[:2], device="cpu", progress=lambda *n: seen.append(n))
         predict_run(run, cases[2:], device="cpu")
-        rows = json.loads((run.predictions / "predictions.json").read_text())
+        rows = json.loads((run.predictions / "predictions.json").read_text(encoding="utf-8"))
         assert seen == [(1, 2), (2, 2)]
         assert [row["case"] for row in first] == ["c0", "c1"]
         assert {row["case"] for row in rows} == {"c0", "c1", "c2"}
@@ -384,7 +384,7 @@ class TestRun:
 
     def test_a_model_of_another_schema_is_refused(self, run):
         path = run.model / "model.json"
-        path.write_text(path.read_text().replace('"schema": 1', '"schema": 9'))
+        path.write_text(path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 9'))
         with pytest.raises(ValueError, match="schema 9"):
             load_model(run.model)
 

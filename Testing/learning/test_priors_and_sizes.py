@@ -327,7 +327,7 @@ class TestWriting:
     def test_true_sizes_satisfy_their_own_bounds(self, tmp_path, unit):
         shop, _ = self.build(tmp_path, [3, 4, 5], [0], unit=unit)
         write_true(shop, 0.1)
-        stored = json.loads((shop.products / "sizes.json").read_text())["bounds"]
+        stored = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))["bounds"]
         assert sorted(stored) == ["c1", "c2"]
         for name, radius in (("c1", 4), ("c2", 5)):
             size = disc(radius) * unit**2
@@ -369,7 +369,7 @@ class TestWriting:
         sizes = [disc(radius) for radius in (3, 4, 5, 6)]
         assert event["scatter"]["one"]["true"] == pytest.approx(sizes[:3])
         assert event["scatter"]["one"]["predicted"] == pytest.approx(sizes[:3], rel=1e-3)
-        stored = json.loads((shop.products / "sizes.json").read_text())["bounds"]
+        stored = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))["bounds"]
         assert list(stored) == ["c3"]
         assert stored["c3"][0][0] == pytest.approx([0.9 * sizes[3], 1.1 * sizes[3]], rel=1e-3)
 
@@ -384,7 +384,7 @@ class TestWriting:
             rule="gamma",
             source="segmenter",
         )
-        stored = json.loads((shop.products / "sizes.json").read_text())["bounds"]
+        stored = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))["bounds"]
         right = disc(4)
         assert stored["c1"][0][0][0] == pytest.approx((right + 16 * 18) / 2, rel=1e-3)
 
@@ -396,5 +396,7 @@ class TestWriting:
         assert "cannot be known" in events[0]["note"]
         assert events[0]["per_class"]["one"]["r2"] is None
         assert events[0]["scatter"] == {}
-        low, high = json.loads((shop.products / "sizes.json").read_text())["bounds"]["c1"][0][0]
+        low, high = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))[
+            "bounds"
+        ]["c1"][0][0]
         assert (low, high) == (0, pytest.approx(1.5 * disc(3), rel=1e-3))

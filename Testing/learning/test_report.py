@@ -198,7 +198,7 @@ class TestCompleteRun:
 
     def test_headline_is_the_test_set(self, complete):
         page = Page(complete.report / "report.html")
-        metrics = json.loads((complete.predictions / "metrics.json").read_text())
+        metrics = json.loads((complete.predictions / "metrics.json").read_text(encoding="utf-8"))
         test = [c["mean_dice"] for c in metrics["cases"] if int(c["case"][-2:]) % 5 in (1, 2, 3)]
         assert f"{np.mean(test):.3f} mean Dice, 6 cases: test" in page.words
 
@@ -219,7 +219,7 @@ class TestCompleteRun:
     def test_next_to_annotate_are_training_cases_by_doubt(self, complete):
         section = re.search(
             r'<section id="next">([\s\S]*?)</section>',
-            (complete.report / "report.html").read_text(),
+            (complete.report / "report.html").read_text(encoding="utf-8"),
         )
         assert re.findall(r"case_\d+(?=</td>)", section[1]) == ["case_05", "case_00"]
 
@@ -479,7 +479,9 @@ class TestBrowser:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         flags += ["--enable-logging=stderr", "--v=0", f"--user-data-dir={profile}"]
         command = [BROWSER, *flags, *arguments, page.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=120, check=True
+        )
 
     def test_console_is_silent(self, complete, tmp_path):
         answer = self.browse(complete.report / "report.html", tmp_path, "--dump-dom")
@@ -488,12 +490,12 @@ class TestBrowser:
 
     def test_a_console_error_would_be_seen(self, complete, tmp_path):
         page = tmp_path / "wrong.html"
-        source = (complete.report / "report.html").read_text()
+        source = (complete.report / "report.html").read_text(encoding="utf-8")
         page.write_text(source.replace("<main>", '<main><img src="file:///nowhere.png">'))
         assert "CONSOLE" in self.browse(page, tmp_path, "--dump-dom").stderr
 
     def test_pictures_are_shown(self, complete, tmp_path):
-        source = (complete.report / "report.html").read_text()
+        source = (complete.report / "report.html").read_text(encoding="utf-8")
         # The page forbids scripts; the copy that counts its pictures must allow one.
         copy = tmp_path / "copy.html"
         allowed = re.sub(r"<meta http-equiv[^>]*>", "", source)

@@ -72,21 +72,21 @@ class TestLearning:
     def test_supervised_segments_slices(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=60, predict=("test",))
         assert work(run) == "finished"
-        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["mean_dice"] > 0.85
         assert events(run, "validation")[-1]["mean_dice"] > 0.85
 
     def test_supervised_segments_volumes(self, volumes, tmp_path):
         run = make_run(tmp_path / "run", volumes, steps=60, predict=("test",))
         work(run)
-        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["mean_dice"] > 0.75
 
     def test_scribbles_alone_are_enough_to_learn(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=2, unlabeled=1)
         run = make_run(tmp_path / "run", cohort, "scribble_crf", steps=120, predict=("test",))
         work(run)
-        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["mean_dice"] > 0.75
 
     def test_losses_fall(self, slices, tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ class TestEveryMethod:
         assert work(run) == "finished"
         assert run.state() == "finished"
         assert (run.report / "report.html").stat().st_size > 10_000
-        rows = json.loads((run.predictions / "predictions.json").read_text())
+        rows = json.loads((run.predictions / "predictions.json").read_text(encoding="utf-8"))
         assert {row["case"] for row in rows} == {"case02", "case03", "case04"}
 
     def test_resumes_bit_for_bit(self, method, slices, tmp_path, monkeypatch):
@@ -150,7 +150,9 @@ class TestStages:
         assert "only one labeled case" in sizes["note"]
         assert "not used for bright, dim" in sizes["note"]
         assert sizes["per_class"]["bright"]["relative_width"] is None
-        bounds = json.loads((run.path / "stages" / "sizes.json").read_text())["bounds"]
+        bounds = json.loads((run.path / "stages" / "sizes.json").read_text(encoding="utf-8"))[
+            "bounds"
+        ]
         label = read_label(cohort.cases[0].label)[0]
         expected = [[0, 1.5 * np.count_nonzero(label == value)] for value in (1, 2)]
         assert bounds["case01"] == [expected]
@@ -200,7 +202,7 @@ class TestStages:
         cohort = slices.with_cases([case for case in cases if case.id != "case02"])
         run = make_run(tmp_path / "run", cohort, steps=120, predict=("test",))
         work(run)
-        metrics = json.loads((run.predictions / "metrics.json").read_text())
+        metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["per_class"]["bright"]["dice"] > 0.6
         assert metrics["per_class"]["dim"]["dice"] > 0.6
 
@@ -276,7 +278,7 @@ class TestStopping:
         assert work(run, progress=ask) == "stopped"
         rows = predict_run(run, [slices.case("case06")], device="cpu")
         assert (run.predictions / rows[0]["file"]).exists()
-        assert "stopped" in (run.report / "report.html").read_text()
+        assert "stopped" in (run.report / "report.html").read_text(encoding="utf-8")
 
     def test_a_killed_run_can_predict_with_its_last_checkpoint(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)

@@ -20,7 +20,7 @@ class TestAppend:
     def test_one_json_object_a_line_with_kind_and_time(self, log):
         log.append("started", method="supervised")
         log.append("progress", step=1, losses={"dice": 0.5, "crf": math.nan})
-        first, second = map(json.loads, log.path.read_text().splitlines())
+        first, second = map(json.loads, log.path.read_text(encoding="utf-8").splitlines())
         assert first["kind"] == "started"
         assert abs(first["time"] - time.time()) < 60
         assert second["losses"] == {"dice": 0.5, "crf": None}

@@ -30,7 +30,7 @@ class TestStart:
     def test_what_it_prints_is_in_the_log(self, run, start_dummy):
         run.log_path.write_text("from before\n")
         start_dummy()
-        assert run.log_path.read_text().split("\n")[:3] == [
+        assert run.log_path.read_text(encoding="utf-8").split("\n")[:3] == [
             "from before",
             "the worker prints",
             "and complains",
@@ -68,7 +68,7 @@ class TestStart:
         worker.wait(run, 20)
         until(lambda: run.log_path.stat().st_size > 0)
         expected = f"-u -m SemiWeakSegLib train {run.path} --resume\n"
-        assert run.log_path.read_text() == expected
+        assert run.log_path.read_text(encoding="utf-8") == expected
 
 
 class TestEnvironment:
@@ -109,7 +109,7 @@ class TestStop:
 class TestKill:
     def test_the_whole_tree_ends(self, run, start_dummy, until):
         pid = start_dummy("child")
-        child = int((run.path / "child").read_text())
+        child = int((run.path / "child").read_text(encoding="utf-8"))
         assert worker.kill(run)
         until(lambda: not pid_exists(pid) and not pid_exists(child))
         assert run.state() == "lost"
