@@ -105,9 +105,12 @@ class _Worker:
             return state
         except Exception as error:
             sentence = " ".join(str(error).split()) or type(error).__name__
-            self.emit("failed", message=sentence)
             if main:
+                self.emit("failed", message=sentence)
                 self.run.write_status("failed", sentence)
+            else:
+                # The main process will only see that a connection was closed.
+                self.log.append("warning", message=f"process {self.processes.rank}: {sentence}")
             raise
         finally:
             self.processes.close()
