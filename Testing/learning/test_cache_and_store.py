@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
+import json
 import os
 import shutil
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from SemiWeakSegLib.learning.cache import (
 )
 from Testing.learning.scans import PER_VOLUME, make_plan, make_store, save
 
+ROOT = Path(__file__).resolve().parents[2]
 PLAN = make_plan(3, (8, 8, 8), intensity=[PER_VOLUME])
 
 
@@ -164,25 +167,32 @@ class TestCrash:
         assert again.folder == entry.folder
         assert len(again.centres()) == 44
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-    def test_two_processes_at_once_agree(self, tmp_path):
+    def test_processes_at_once_agree(self, tmp_path):
         case, folder = make_case(tmp_path), tmp_path / "cache"
-        context = multiprocessing.get_context("fork")
-        barrier, answers = context.Barrier(3), context.Queue()
-
-        def make():
-            barrier.wait()
-            try:
-                answers.put(str(cached(case, PLAN, folder).folder))
-            except Exception as error:
-                answers.put(repr(error))
-
-        workers = [context.Process(target=make) for _ in range(3)]
+        script = (
+            "import json, sys\n"
+            "from pathlib import Path\n"
+            "from SemiWeakSegLib.cohort import Case\n"
+            "from SemiWeakSegLib.learning.cache import cached\n"
+            "from SemiWeakSegLib.learning.plan import Plan\n"
+            "plan, image, label, folder = sys.argv[1:]\n"
+            "case = Case('case', (Path(image),), label=Path(label))\n"
+            "print('ready', flush=True)\n"
+            "sys.stdin.readline()\n"
+            "print(cached(case, Plan.from_dict(json.loads(plan)), Path(folder)).folder)\n"
+        )
+        plan = json.dumps(PLAN.to_dict())
+        command = [sys.executable, "-c", script, plan, str(case.images[0]), str(case.label)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+        workers = [
+            subprocess.Popen([*command, str(folder)], env=environment, **pipes) for _ in range(2)
+        ]
+        assert [worker.stdout.readline() for worker in workers] == ["ready\n", "ready\n"]
         for worker in workers:
-            worker.start()
-        found = {answers.get(timeout=30) for _ in workers}
-        for worker in workers:
-            worker.join(30)
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        found = {worker.communicate(timeout=120)[0].strip() for worker in workers}
         assert len(found) == 1
         assert [each.name for each in folder.iterdir()] == [os.path.basename(found.pop())]
 
