@@ -281,7 +281,7 @@ def main() -> None:
         "memory": peaks,
     }
     if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(as_markdown(result))
 
 

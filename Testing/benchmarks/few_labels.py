@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -179,7 +180,7 @@ def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[s
         else None,
         "size_r2": {k: v["r2"] for k, v in sizes[-1]["per_class"].items()} if sizes else None,
     }
-    target.write_text(json.dumps(result, indent=1))
+    target.write_text(json.dumps(result, indent=1), encoding="utf-8")
     subprocess.run(["rm", "-rf", str(work)], check=True)
     return result
 
@@ -266,9 +267,14 @@ def main() -> None:
     if arguments.table_only:
         todo = [entry for entry in todo if result_path(folder, entry).exists()]
     results = []
+    lock = threading.Lock()
 
     def one(entry: Entry) -> None:
         result = run_entry(entry, cohort, folder, arguments.on, extra)
+        with lock:
+            note(entry, result)
+
+    def note(entry: Entry, result: dict) -> None:
         results.append((todo.index(entry), result))
         ordered = [each for _, each in sorted(results, key=lambda pair: pair[0])]
         (arguments.out / f"{arguments.cohort}.md").write_text(table(ordered), encoding="utf-8")

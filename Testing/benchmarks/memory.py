@@ -96,7 +96,7 @@ def main() -> None:
         rows[cases] = row = measure(cases, arguments.steps)
         print(f"| {cases} | {row['anonymous']:.0f} | {row['mapped']:.0f} | {row['cache']:.0f} |")
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def main() -> None:
                 rows[f"{name}, {method}"] = {"loop": ratio, "batch": batch}
                 print(f"| {name} | {method} | {ratio:.2f} | {batch:.3f} |", flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ class TestCheck:
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 99}'])
     def test_a_damaged_file_is_named(self, command, tmp_path, content):
         file = tmp_path / "c.json"
-        file.write_text(content)
+        file.write_text(content, encoding="utf-8")
         outcome = command("cohort", "check", file)
         assert outcome.code == 3
         assert "c.json" in outcome.err
@@ -257,7 +257,7 @@ class TestPhantom:
         assert len(Cohort.load(tmp_path / "ph" / "cohort.json").cases) == 6
 
     def test_a_folder_in_use_is_left_alone(self, command, tmp_path):
-        (tmp_path / "mine.txt").write_text("mine")
+        (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
         assert command("phantom", tmp_path).code == 3
         assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -55,19 +55,24 @@ class TestNames:
 
     def test_slicer_color_table(self, tmp_path):
         path = tmp_path / "labels.ctbl"
-        path.write_text("# Color table\n0 background 0 0 0 0\n1 liver 221 130 101 255\n")
+        path.write_text(
+            "# Color table\n0 background 0 0 0 0\n1 liver 221 130 101 255\n", encoding="utf-8"
+        )
         (liver,) = classes_from_color_table(path)
         assert (liver.index, liver.name) == (1, "liver")
         assert liver.color == pytest.approx((221 / 255, 130 / 255, 101 / 255))
 
     def test_itk_snap_labels(self, tmp_path):
         path = tmp_path / "labels.txt"
-        path.write_text('# ITK-SnAP\n0 0 0 0 0 0 0 "Clear Label"\n3 255 0 0 1 1 1 "Left lung"\n')
+        path.write_text(
+            '# ITK-SnAP\n0 0 0 0 0 0 0 "Clear Label"\n3 255 0 0 1 1 1 "Left lung"\n',
+            encoding="utf-8",
+        )
         assert classes_from_color_table(path) == [SegmentClass(3, "Left lung", (1.0, 0.0, 0.0))]
 
     def test_bad_color_table_names_the_line(self, tmp_path):
         path = tmp_path / "labels.ctbl"
-        path.write_text("1 liver 221 130 101 255\nnonsense\n")
+        path.write_text("1 liver 221 130 101 255\nnonsense\n", encoding="utf-8")
         with pytest.raises(ValueError, match="line 2"):
             classes_from_color_table(path)
 

@@ -90,7 +90,7 @@ class TestFile:
     )
     def test_bad_file_is_named_with_the_place(self, tmp_path, text, says):
         path = tmp_path / "bad.json"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(CohortFileError) as caught:
             Cohort.load(path)
         assert says in str(caught.value)

@@ -37,7 +37,7 @@ class TestFolders:
         put(tmp_path / "images", "a.nii.gz b.mha c.nii.gz")
         put(tmp_path / "labels", "a.nii.gz b.nrrd", label=True)
         (tmp_path / "images" / ".hidden.nii.gz").write_bytes(b"")
-        (tmp_path / "images" / "notes.txt").write_text("no image")
+        (tmp_path / "images" / "notes.txt").write_text("no image", encoding="utf-8")
         cohort = from_folders(tmp_path / "images", tmp_path / "labels", two_classes())
         assert [case.id for case in cohort.cases] == ["a", "b", "c"]
         assert cohort.case("b").label == tmp_path / "labels" / "b.nrrd"
@@ -208,7 +208,7 @@ class TestDatalist:
             "test": ["./imagesTs/d.nii.gz"],
         }
         path = tmp_path / "datalist.json"
-        path.write_text(json.dumps({**document, **changes}))
+        path.write_text(json.dumps({**document, **changes}), encoding="utf-8")
         return path
 
     def test_decathlon(self, tmp_path):
@@ -248,7 +248,7 @@ class TestDatalist:
         assert says in str(caught.value)
 
     def test_other_json(self, tmp_path):
-        (tmp_path / "x.json").write_text("{}")
+        (tmp_path / "x.json").write_text("{}", encoding="utf-8")
         with pytest.raises(CohortFileError, match="not a MONAI or Decathlon datalist"):
             read_any(tmp_path / "x.json")
 
@@ -268,7 +268,7 @@ class TestNnunet:
             "numTraining": 3,
             "file_ending": ".nii.gz",
         }
-        (tmp_path / "dataset.json").write_text(json.dumps(document))
+        (tmp_path / "dataset.json").write_text(json.dumps(document), encoding="utf-8")
         return tmp_path
 
     def test_ignore_becomes_unlabeled(self, tmp_path):
@@ -296,10 +296,12 @@ class TestNnunet:
         assert [(p.code, p.case) for p in cohort.problems] == [("channels", "p1")]
 
     def test_not_nnunet_and_no_images(self, tmp_path):
-        (tmp_path / "dataset.json").write_text('{"labels": {}}')
+        (tmp_path / "dataset.json").write_text('{"labels": {}}', encoding="utf-8")
         with pytest.raises(CohortFileError, match="not an nnU-Net"):
             from_nnunet(tmp_path)
-        (tmp_path / "dataset.json").write_text('{"channel_names": {"0": "x"}, "file_ending": ".x"}')
+        (tmp_path / "dataset.json").write_text(
+            '{"channel_names": {"0": "x"}, "file_ending": ".x"}', encoding="utf-8"
+        )
         with pytest.raises(CohortFileError, match=r"holds no file named <case>_0000\.x"):
             from_nnunet(tmp_path)
 

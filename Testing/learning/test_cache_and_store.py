@@ -216,7 +216,7 @@ class TestClearing:
         entry = cached(make_case(tmp_path), PLAN, folder)
         for name in ("case-1", "case-patient", "new-scans", "notes"):
             save(folder / name / "scan.nii.gz", np.zeros((4, 4, 4), np.uint8))
-        (folder / "case-7.txt").write_text("mine")
+        (folder / "case-7.txt").write_text("mine", encoding="utf-8")
         size = cache_size(folder)
         assert size == sum(each.stat().st_size for each in entry.folder.iterdir())
         assert clear_cache(folder) == size

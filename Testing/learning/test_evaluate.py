@@ -124,7 +124,7 @@ class TestPairing:
     def test_uncertainty_and_tables_are_passed_over(self, folders):
         predictions, truth = folders
         save(predictions / "a_uncertainty.nii.gz", np.zeros((8, 20, 20), np.float32))
-        (predictions / "metrics.json").write_text("{}")
+        (predictions / "metrics.json").write_text("{}", encoding="utf-8")
         (predictions / ".b.123.part.nii.gz").write_bytes(b"half")
         assert evaluate_folder(predictions, truth)["without_truth"] == []
 

@@ -240,7 +240,7 @@ class TestBundle:
         run = make_run(tmp_path, make_plan(2))
         out = tmp_path / "bundle"
         out.mkdir()
-        (out / "mine.txt").write_text("mine")
+        (out / "mine.txt").write_text("mine", encoding="utf-8")
         with pytest.raises(ExportError, match="already holds something"):
             export_bundle(run, out)
         assert [path.name for path in out.iterdir()] == ["mine.txt"]

@@ -298,7 +298,9 @@ class TestBounds:
     def test_a_file_may_leave_ends_open(self, tmp_path):
         store = self.store(tmp_path, self.cases(tmp_path))
         path = tmp_path / "sizes.json"
-        path.write_text(json.dumps({"bounds": {"a": [[[None, 300.0], [100.0, None]]]}}))
+        path.write_text(
+            json.dumps({"bounds": {"a": [[[None, 300.0], [100.0, None]]]}}), encoding="utf-8"
+        )
         found = SizePrior.from_file(path).bounds(draw(store, size=1), store)[0]
         total = 24**3 * 3.0
         assert found[1].tolist() == pytest.approx([0, 300 / total])

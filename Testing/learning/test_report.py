@@ -285,7 +285,7 @@ class TestIncompleteRuns:
 
     def test_torn_files_are_a_warning(self, tmp_path):
         run = make_run(tmp_path, make_cohort(tmp_path, FLAT, 2))
-        run.plan_path.write_text('{"dimensions": 2')
+        run.plan_path.write_text('{"dimensions": 2', encoding="utf-8")
         with open(run.events_path, "w") as stream:
             stream.write('{"kind": "started", "time": 1.0}\n{"kind": "prog')
         assert "plan.json could not be read" in Page(write_report(run)).words
@@ -458,7 +458,9 @@ class TestDuration:
                 ("finished", 1070),
             )
         ]
-        run.events_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        run.events_path.write_text(
+            "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
+        )
         assert read_record(run).duration == 120
 
 
@@ -491,7 +493,9 @@ class TestBrowser:
     def test_a_console_error_would_be_seen(self, complete, tmp_path):
         page = tmp_path / "wrong.html"
         source = (complete.report / "report.html").read_text(encoding="utf-8")
-        page.write_text(source.replace("<main>", '<main><img src="file:///nowhere.png">'))
+        page.write_text(
+            source.replace("<main>", '<main><img src="file:///nowhere.png">'), encoding="utf-8"
+        )
         assert "CONSOLE" in self.browse(page, tmp_path, "--dump-dom").stderr
 
     def test_pictures_are_shown(self, complete, tmp_path):
@@ -499,7 +503,7 @@ class TestBrowser:
         # The page forbids scripts; the copy that counts its pictures must allow one.
         copy = tmp_path / "copy.html"
         allowed = re.sub(r"<meta http-equiv[^>]*>", "", source)
-        copy.write_text(allowed.replace("</body>", COUNT_PICTURES + "</body>"))
+        copy.write_text(allowed.replace("</body>", COUNT_PICTURES + "</body>"), encoding="utf-8")
         answer = self.browse(copy, tmp_path, "--virtual-time-budget=5000", "--dump-dom")
         widths = json.loads(re.search(r'data-pictures="(\[[^"]*\])"', answer.stdout)[1])
         assert len(widths) == 3

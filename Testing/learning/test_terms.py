@@ -306,7 +306,7 @@ class TestSize:
     def started(self, store, folder, bounds=None):
         context = context_of(store, folder)
         if bounds is not None:
-            (folder / "sizes.json").write_text(json.dumps({"bounds": bounds}))
+            (folder / "sizes.json").write_text(json.dumps({"bounds": bounds}), encoding="utf-8")
         term = SizeTerm(settings.SizeTerm(penalty="proportion"), 1.0)
         term.start(context)
         return term

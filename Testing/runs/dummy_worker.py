@@ -18,7 +18,7 @@ def main(path: str, child: str = "") -> None:
     print("and complains", file=sys.stderr)
     if child:
         sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        (run.path / "child").write_text(str(sleeper.pid))
+        (run.path / "child").write_text(str(sleeper.pid), encoding="utf-8")
     events = EventLog(run.events_path)
     events.append("started", policy=os.environ.get("OMP_WAIT_POLICY"), folder=os.getcwd())
     with Heartbeat(run, interval_s=0.05):

@@ -18,7 +18,7 @@ from SemiWeakSegLib.runs.processes import identify
 
 def write_status(run: RunFolder, **changes) -> None:
     status = {"state": "running", "heartbeat": time.time(), **identify().to_dict(), **changes}
-    run.status_path.write_text(json.dumps(status))
+    run.status_path.write_text(json.dumps(status), encoding="utf-8")
 
 
 class TestCreate:
@@ -33,7 +33,7 @@ class TestCreate:
         assert run.read_request().method == "supervised"
 
     def test_a_file_is_no_place_for_a_run(self, tmp_path):
-        (tmp_path / "file").write_text("mine")
+        (tmp_path / "file").write_text("mine", encoding="utf-8")
         with pytest.raises(RunError, match="is a file"):
             RunFolder.create(tmp_path / "file", RunRequest(method="supervised"))
 
@@ -153,7 +153,7 @@ class TestHeartbeat:
     def test_a_folder_that_goes_away_does_not_end_the_work(self, run):
         run.write_status("running")
         with Heartbeat(run, interval_s=0.01) as heartbeat:
-            run.status_path.write_text("{")
+            run.status_path.write_text("{", encoding="utf-8")
             time.sleep(0.1)
             run.write_status("running")
             first = run.read_status()["heartbeat"]

@@ -45,7 +45,7 @@ class TestDamage:
     )
     def test_the_message_names_the_file_and_what_is_wrong(self, tmp_path, content, words):
         path = tmp_path / "run.json"
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
         with pytest.raises(RunError, match=words) as caught:
             RunFolder(tmp_path).read_request()
         assert str(path) in str(caught.value)

@@ -28,7 +28,7 @@ class TestStart:
         assert run.state() == "running"
 
     def test_what_it_prints_is_in_the_log(self, run, start_dummy):
-        run.log_path.write_text("from before\n")
+        run.log_path.write_text("from before\n", encoding="utf-8")
         start_dummy()
         assert run.log_path.read_text(encoding="utf-8").split("\n")[:3] == [
             "from before",
@@ -62,7 +62,7 @@ class TestStart:
 
     def test_the_standard_command_is_the_command_line(self, run, until):
         python = run.path / "python"
-        python.write_text('#!/bin/sh\necho "$@"\n')
+        python.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
         python.chmod(0o755)
         worker.start(run, resume=True, python=python)
         worker.wait(run, 20)
