@@ -12,7 +12,7 @@ from torch import nn
 
 from .batches import Batch, PatchSampler, make_augmentation
 from .budget import Budget, StageClock
-from .inference import half_type
+from .inference import autocast, half_type
 from .networks import build_network
 from .processes import Processes
 from .saved_model import load_tensors, save_tensors
@@ -85,10 +85,10 @@ class StageTrainer:
             weight_decay=self.settings.weight_decay,
             **fused,
         )
-        self.half = half_type(self.device)
         # Patches have one size: the fastest convolution is worth looking for.
         torch.backends.cudnn.benchmark = self.device.type == "cuda"
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == torch.float16)
+        needs_scaling = half_type(self.device) == torch.float16
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=needs_scaling)
 
     def _decay(self) -> float:
         """The average's decay: never a memory longer than a twentieth of the stage."""
@@ -228,7 +228,7 @@ class StageTrainer:
         generator: torch.Generator,
         progress: float,
     ) -> Step:
-        with torch.autocast(self.device.type, self.half, enabled=self.half != torch.float32):
+        with autocast(self.device):
             if not self.stage.segments:
                 labeled_out, unlabeled_out = self.network(labeled.image, labeled.position), None
             elif unlabeled is None:

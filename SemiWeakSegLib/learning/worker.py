@@ -279,9 +279,9 @@ class _Worker:
         for which in self.request.predict:
             chosen.update({case.id: case for case in select_cases(cohort, which)})
         if chosen:
-            self._predict(list(chosen.values()))
+            self._predict(list(chosen.values()), cohort)
 
-    def _predict(self, cases: list[Case]) -> None:
+    def _predict(self, cases: list[Case], cohort: Cohort) -> None:
         rows = predict_run(
             self.run, cases, device=str(self.processes.device), progress=self._predicted
         )
@@ -291,7 +291,7 @@ class _Worker:
         if known:
             result = evaluate_cases(
                 [(case.id, files[case.id], case.reference) for case in known],
-                classes=Cohort.load(self.run.cohort_path).classes,
+                classes=cohort.classes,
             )
             write_metrics(result, self.run.predictions)
             roles = {case.id: case.role for case in known}

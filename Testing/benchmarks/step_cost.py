@@ -23,6 +23,7 @@ import torch
 from SemiWeakSegLib.cohort import Case, Cohort, SegmentClass
 from SemiWeakSegLib.cohort.images import Geometry, write_label, write_scalar
 from SemiWeakSegLib.learning.budget import Budget
+from SemiWeakSegLib.learning.inference import autocast
 from SemiWeakSegLib.learning.networks import build_network
 from SemiWeakSegLib.learning.plan import make_plan
 from SemiWeakSegLib.learning.processes import Processes
@@ -87,7 +88,7 @@ def make_bare(trainer: StageTrainer) -> Callable[[], None]:
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, trainer.half, enabled=trainer.half != torch.float32):
+        with autocast(device):
             logits = network(image)
         torch.nn.functional.cross_entropy(logits.float(), target).backward()
         optimiser.step()

@@ -40,15 +40,16 @@ def torchrun(offset: int) -> list[str]:
     return [*starter, "--nproc-per-node", "2", "--master-port", port]
 
 
-def run_to_end(run: RunFolder, verb: str = "train") -> None:
-    done = subprocess.run(
-        command(run, verb),
-        env=environment(),
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
+def end(command: list[str]) -> subprocess.CompletedProcess:
+    """A command to its end, with this checkout's library."""
+    return subprocess.run(
+        command, env=environment(), cwd=ROOT, capture_output=True, encoding="utf-8", timeout=180
     )
+
+
+def succeed(command: list[str]) -> None:
+    """Runs a command that must end with 0."""
+    done = end(command)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -84,7 +85,7 @@ class TestKilled:
         chance = random.Random(20261121)
         asked = {"steps": STEPS, "settings": SETTINGS}
         whole = make_run(tmp_path / "whole", cohort, "pseudo_label", **asked)
-        run_to_end(whole)
+        succeed(command(whole))
         broken = make_run(tmp_path / "broken", cohort, "pseudo_label", **asked)
         for number, share in enumerate((0.05, 0.35, 0.7)):
             verb = "resume" if number else "train"
@@ -92,7 +93,7 @@ class TestKilled:
             assert broken.state() == "lost"
         # As a kill in the middle of writing leaves it.
         (broken.checkpoints / f".segment.pt{PARTIAL}").write_bytes(b"half")
-        run_to_end(broken, "resume")
+        succeed(command(broken, "resume"))
         assert broken.state() == "finished"
         expected = load_tensors(whole.model / "weights.pt")
         found = load_tensors(broken.model / "weights.pt")
@@ -104,15 +105,7 @@ class TestKilled:
 class TestSeveralProcesses:
     def test_torchrun_with_two_processes_trains_one_model(self, cohort, tmp_path):
         run = make_run(tmp_path / "run", cohort, "pseudo_label", steps=20, predict=("test",))
-        done = subprocess.run(
-            [*torchrun(0), "-m", "SemiWeakSegLib", "train", str(run.path)],
-            env=environment(),
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=180,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        succeed([*torchrun(0), "-m", "SemiWeakSegLib", "train", str(run.path)])
         events = EventLog(run.events_path).read()[0]
         started = [event for event in events if event["kind"] == "started"]
         assert [event["processes"] for event in started] == [2]
@@ -141,15 +134,7 @@ class TestSeveralProcesses:
                 """
             )
         )
-        done = subprocess.run(
-            [*torchrun(2), str(script)],
-            env=environment(),
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        succeed([*torchrun(2), str(script)])
 
     def test_gradients_are_the_mean_over_the_processes(self, tmp_path):
         script = tmp_path / "script.py"
@@ -173,15 +158,7 @@ class TestSeveralProcesses:
                 """
             )
         )
-        done = subprocess.run(
-            [*torchrun(1), str(script)],
-            env=environment(),
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        succeed([*torchrun(1), str(script)])
 
 
 class TestMemory:
@@ -196,14 +173,7 @@ class TestMemory:
             "resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))\n"
             "work(RunFolder(sys.argv[1]))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(run.path)],
-            env=environment(),
-            cwd=ROOT,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=180,
-        )
+        done = end([sys.executable, "-c", script, str(run.path)])
         assert done.returncode != 0
         failed = [e for e in EventLog(run.events_path).read()[0] if e["kind"] == "failed"]
         assert "out of memory with batch 4096" in failed[0]["message"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import torch
 
 from SemiWeakSegLib.cohort import check_cohort, from_folders, parse_classes
 from SemiWeakSegLib.learning.plan import make_plan
@@ -14,13 +13,7 @@ from SemiWeakSegLib.learning.worker import work
 from Testing.learning.tiny import make_run
 from Testing.support import shared_data
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def same_grid(first: sitk.Image, second: sitk.Image) -> bool:

@@ -25,13 +25,7 @@ SHORT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny networks are faster on one thread, and sums keep their order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
