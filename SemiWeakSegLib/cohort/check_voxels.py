@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +15,43 @@ from SemiWeakSegLib.cohort.nifti import count_not_finite, is_nifti
 from SemiWeakSegLib.cohort.problems import Problem
 
 
-def check_voxels(cohort: Cohort, readable: set[Path]) -> list[Problem]:
-    """Problems of the voxels of files in ``readable``; one file is in memory at a time."""
+def check_voxels(
+    cohort: Cohort,
+    readable: set[Path],
+    progress: Callable[[Case, list[Problem]], None] | None = None,
+) -> list[Problem]:
+    """Problems of the voxels of files in ``readable``; one file is in memory at a time.
+
+    ``progress`` is called after each case with what was found in it.
+    """
     problems: list[Problem] = []
     annotated: set[int] = set()
     for case in cohort.cases:
-        for path in case.images:
-            if path in readable:
-                problems += _check_image(case, path)
-        for path in dict.fromkeys((case.label, case.truth)):
-            if path is None or path not in readable:
-                continue
-            found, values = _check_label(case, path, len(cohort.classes))
-            problems += found
-            if case.role == "train" and path == case.label:
-                annotated |= _taught(case, values)
-        if case.role == "train":
-            annotated |= {box.class_index for box in case.boxes} | set(case.present)
+        found, taught = _check_case(case, readable, len(cohort.classes))
+        problems += found
+        annotated |= taught
+        if progress is not None:
+            progress(case, found)
     return problems + _check_annotated(cohort, annotated, readable)
+
+
+def _check_case(case: Case, readable: set[Path], classes: int) -> tuple[list[Problem], set[int]]:
+    """Problems of one case's files, and the classes it teaches."""
+    problems: list[Problem] = []
+    taught: set[int] = set()
+    for path in case.images:
+        if path in readable:
+            problems += _check_image(case, path)
+    for path in dict.fromkeys((case.label, case.truth)):
+        if path is None or path not in readable:
+            continue
+        found, values = _check_label(case, path, classes)
+        problems += found
+        if case.role == "train" and path == case.label:
+            taught |= _taught(case, values)
+    if case.role == "train":
+        taught |= {box.class_index for box in case.boxes} | set(case.present)
+    return problems, taught
 
 
 def _check_image(case: Case, path: Path) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from SemiWeakSegLib.cohort.check_headers import check_headers
 from SemiWeakSegLib.cohort.check_records import check_records
 from SemiWeakSegLib.cohort.check_voxels import check_voxels
@@ -22,6 +24,11 @@ def check_cohort(cohort: Cohort, voxels: bool = True) -> list[Problem]:
     problems += found
     if voxels:
         problems += check_voxels(cohort, readable)
+    return in_order(problems)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, errors first, otherwise in the order given."""
     unique = list(dict.fromkeys(problems))
     return sorted(unique, key=lambda problem: problem.severity != "error")
 

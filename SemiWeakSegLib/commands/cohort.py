@@ -1,4 +1,4 @@
-"""`cohort`: make, check, divide, simplify and show cohort files."""
+"""`cohort`: make, check, divide, simplify, show and inspect cohort files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from SemiWeakSegLib.commands import (
     cohort_check,
+    cohort_inspect,
     cohort_make,
     cohort_show,
     cohort_simulate,
@@ -15,7 +16,7 @@ from SemiWeakSegLib.commands import (
 from SemiWeakSegLib.commands.failures import UsageError
 from SemiWeakSegLib.commands.parser import add_command
 
-PARTS = (cohort_make, cohort_check, cohort_split, cohort_simulate, cohort_show)
+PARTS = (cohort_make, cohort_check, cohort_split, cohort_simulate, cohort_show, cohort_inspect)
 
 
 def register(commands: Any) -> None:
@@ -24,7 +25,7 @@ def register(commands: Any) -> None:
         commands,
         "cohort",
         run,
-        summary="Make, check, split, simulate or show a cohort: what is known about which image.",
+        summary="Make, check, split, simulate, show or inspect a cohort: what is known of what.",
         description=(
             "A cohort file lists classes and cases with images, labels and roles. In a label map "
             "0 is background, 255 is unlabeled, other values are classes."
@@ -41,4 +42,4 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Without a sub-command there is nothing to do."""
-    raise UsageError("say what to do: make, check, split, simulate or show")
+    raise UsageError("say what to do: make, check, split, simulate, show or inspect")

@@ -10,7 +10,7 @@ from typing import Any
 
 from SemiWeakSegLib.commands.failures import INPUT, OK, InputError, reading_input
 from SemiWeakSegLib.commands.parser import add_command
-from SemiWeakSegLib.commands.reading import read_cohort
+from SemiWeakSegLib.commands.reading import problem_as_dict, read_cohort
 
 
 def register(commands: Any) -> None:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = check_cohort(cohort, voxels=not arguments.headers_only)
     errors = [each for each in findings if each.severity == "error"]
     if arguments.json:
-        print(json.dumps([_as_dict(each) for each in findings], indent=2))
+        print(json.dumps([problem_as_dict(each) for each in findings], indent=2))
     else:
         for each in findings:
             print(each.message)
@@ -69,14 +69,3 @@ def _resample(cohort: Any, folder: Path) -> Any:
         resampled.save(file)
     print(f"wrote {file}", file=sys.stderr)
     return resampled
-
-
-def _as_dict(problem: Any) -> dict[str, Any]:
-    return {
-        "severity": problem.severity,
-        "code": problem.code,
-        "case": problem.case,
-        "file": None if problem.file is None else str(problem.file),
-        "found": problem.found,
-        "expected": problem.expected,
-    }

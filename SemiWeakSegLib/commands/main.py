@@ -26,6 +26,8 @@ COMMANDS = (
     "phantom",
     "cohort",
     "methods",
+    "environment",
+    "plan",
     "train",
     "resume",
     "stop",
@@ -56,6 +58,14 @@ Every command explains itself: "{PROGRAM} train --help". All of them: "--help".
 """
 
 
+class _Listing(argparse.RawDescriptionHelpFormatter):
+    """Every command on one line with its summary: argparse makes room for options only."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog)
+        self._action_max_length = max(map(len, COMMANDS)) + 4
+
+
 def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     """The command line with all, or the named, commands; each lives in a module of its name."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
@@ -64,7 +74,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         description="Segmentation from few labels, scribbles and unlabeled images.\n"
         "Without arguments: the usual path, step by step.",
         epilog=f"example:\n  {PROGRAM} train --help\n\nexit codes:\n{codes}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Listing,
     )
     parser.add_argument("--version", action="version", version=f"SemiWeakSeg {__version__}")
     add_debug(parser)

@@ -42,7 +42,7 @@ def make_run(arguments: argparse.Namespace) -> RunFolder:
     with collecting(problems):
         method = get(arguments.method)
         settings = method().with_assignments(arguments.set)
-    terms = _terms(arguments.add, problems)
+    terms = parse_terms(arguments.add, problems)
     plan: dict[str, Any] = {}
     with collecting(problems):
         plan = parse_overrides(arguments.plan)
@@ -83,6 +83,18 @@ def wait_until_made(run: RunFolder) -> None:
         time.sleep(0.2)
 
 
+def parse_terms(texts: list[str], problems: list[str]) -> list[dict[str, Any]]:
+    """Terms "name:weight,key=value" as plain values; what is wrong with them joins `problems`."""
+    terms: list[dict[str, Any]] = []
+    for text in texts:
+        with collecting(problems):
+            term = parse_term(text).to_dict()
+            if any(term["name"] == other["name"] for other in terms):
+                problems.append(f"term {term['name']} is added twice")
+            terms.append(term)
+    return terms
+
+
 def parse_overrides(texts: list[str]) -> dict[str, Any]:
     """Plan overrides "key=value": a JSON value, numbers divided by commas, or text.
 
@@ -114,17 +126,6 @@ def _require_empty(run: RunFolder) -> None:
     run.require_vacant()
     if run.path.is_dir() and any(run.path.iterdir()):
         raise RunError(f"{run.path} is not empty: a new run needs a folder of its own")
-
-
-def _terms(texts: list[str], problems: list[str]) -> list[dict[str, Any]]:
-    terms: list[dict[str, Any]] = []
-    for text in texts:
-        with collecting(problems):
-            term = parse_term(text).to_dict()
-            if any(term["name"] == other["name"] for other in terms):
-                problems.append(f"term {term['name']} is added twice")
-            terms.append(term)
-    return terms
 
 
 def _read_and_check(

@@ -49,6 +49,26 @@ def add_debug(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_method_arguments(parser: Any) -> None:
+    """What is asked of a training: method, settings, terms, plan and device."""
+    parser.add_argument("--method", metavar="NAME", help="one of those that 'methods' lists")
+    lists = {
+        "--set": ("KEY=VALUE", "settings of the method"),
+        "--add": ("TERM:WEIGHT", "further loss terms, with settings as in crf:1,sigma_space_mm=10"),
+        "--plan": (
+            "KEY=VALUE",
+            "override what is decided from the data (plan.json), e.g. patch_size=96,96",
+        ),
+    }
+    for option, (form, meaning) in lists.items():
+        parser.add_argument(
+            option, nargs="+", action="extend", default=[], metavar=form, help=meaning
+        )
+    parser.add_argument(
+        "--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (auto: the fastest here)"
+    )
+
+
 def whole_number(minimum: int) -> Callable[[str], int]:
     """An argument type: a whole number of at least `minimum`."""
 

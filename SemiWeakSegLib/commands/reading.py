@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from SemiWeakSegLib.commands.failures import reading_input
 
@@ -33,3 +33,15 @@ def report_findings(findings: Iterable[Problem]) -> list[str]:
         more = len(warnings) - WARNINGS_SHOWN
         print(f"... and {more} more warnings ('cohort check' shows all)", file=sys.stderr)
     return [each.message for each in findings if each.severity == "error"]
+
+
+def problem_as_dict(problem: Problem) -> dict[str, Any]:
+    """A finding as plain values for JSON."""
+    return {
+        "severity": problem.severity,
+        "code": problem.code,
+        "case": problem.case,
+        "file": None if problem.file is None else str(problem.file),
+        "found": problem.found,
+        "expected": problem.expected,
+    }

@@ -6,7 +6,13 @@ import argparse
 from typing import Any
 
 from SemiWeakSegLib.commands.failures import MEANINGS, InputError, UsageError
-from SemiWeakSegLib.commands.parser import PROGRAM, add_command, number_between, whole_number
+from SemiWeakSegLib.commands.parser import (
+    PROGRAM,
+    add_command,
+    add_method_arguments,
+    number_between,
+    whole_number,
+)
 
 PREDICT_HELP = "cases to predict afterwards, e.g. unlabeled,test; all; none"
 
@@ -36,40 +42,13 @@ def register(commands: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of the run; a new one")
     what = parser.add_argument_group("a new run")
     what.add_argument("--cohort", metavar="FILE", help="cohort file (see 'cohort make')")
-    what.add_argument("--method", metavar="NAME", help="one of those that 'methods' lists")
-    what.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="settings of the method",
-    )
-    what.add_argument(
-        "--add",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="TERM:WEIGHT",
-        help="further loss terms, with settings as in crf:1,sigma_space_mm=10",
-    )
-    what.add_argument(
-        "--plan",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override what is decided from the data (plan.json), e.g. patch_size=96,96",
-    )
+    add_method_arguments(what)
     budget = what.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=whole_number(1), metavar="N", help="train for N steps")
     budget.add_argument(
         "--minutes", type=number_between(0.01), metavar="M", help="train for M minutes"
     )
     what.add_argument("--seed", type=whole_number(0), metavar="S", help="random seed (0)")
-    what.add_argument(
-        "--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (auto: the fastest here)"
-    )
     what.add_argument("--predict", metavar="CASES", help=PREDICT_HELP)
     what.add_argument(
         "--headers-only",

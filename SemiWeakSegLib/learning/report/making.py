@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...methods import SettingsError, get
+from ..plan_lines import PLAN_MEANINGS
 from .markup import (
     MISSING,
     Markup,
@@ -19,22 +20,6 @@ from .markup import (
     table,
 )
 from .record import RunRecord
-
-PLAN_MEANINGS = {
-    "dimensions": "2-D slices or 3-D volumes",
-    "channels_in": "channels of an image",
-    "classes": "structures, in the order of their label values",
-    "orient": "images are turned to the patient's axes first",
-    "slice_axis": "axis across which slices are cut (0 = foot to head)",
-    "spacing": "mm between voxels that the network sees",
-    "patch_size": "voxels the network sees at once",
-    "whole": "the network sees whole slices or volumes",
-    "batch_labeled": "annotated patches in a step",
-    "batch_unlabeled": "unlabeled patches in a step",
-    "network": "the network",
-    "intensity": "how intensities are scaled, per channel",
-    "mirror_axes": "axes that may be mirrored",
-}
 
 
 def training(record: RunRecord, pictures: str) -> Markup:
