@@ -116,18 +116,26 @@ class Cohort:
             return "tagged"
         return "unlabeled"
 
+    def remember_label_kind(self, path: Path, kind: str | None) -> None:
+        """Note what a label file was found to be (labeled, scribbled, None), to read it less."""
+        self._kinds[_version_of(path)] = kind
+
     def _label_kind(self, path: Path) -> str | None:
         try:
-            state = path.stat()
+            key = _version_of(path)
         except OSError:
             read_label(path)  # raises the error that says what is wrong with the file
             raise
-        key = (str(path), state.st_size, state.st_mtime_ns)
         if key not in self._kinds:
             label, _ = read_label(path)
             annotated = "labeled" if is_dense(label) else "scribbled"
             self._kinds[key] = annotated if is_annotated(label) else None
         return self._kinds[key]
+
+
+def _version_of(path: Path) -> tuple[str, int, int]:
+    state = path.stat()
+    return (str(path), state.st_size, state.st_mtime_ns)
 
 
 @dataclass(frozen=True)

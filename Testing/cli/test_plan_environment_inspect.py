@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -57,6 +58,28 @@ class TestInspect:
         ]
         assert len(lines) == len(cohort.cases) + 2
         assert lines[-1]["summary"] is None
+
+    def test_what_is_remembered_is_not_read_again(self, command, cohort_path, tmp_path):
+        memory = tmp_path / "seen.json"
+        first = command("cohort", "inspect", cohort_path, "--memory", memory).out
+        document = json.loads(memory.read_text(encoding="utf-8"))
+        cohort = Cohort.load(cohort_path)
+        entry = document["files"][f"image|{cohort.cases[0].images[0]}"]
+        entry["findings"] = [
+            {"severity": "warning", "code": "told", "found": "this", "expected": "that"}
+        ]
+        memory.write_text(json.dumps(document), encoding="utf-8")
+        again = command("cohort", "inspect", cohort_path, "--memory", memory).out
+        assert '"told"' in again
+        os.utime(cohort.cases[0].images[0])
+        assert command("cohort", "inspect", cohort_path, "--memory", memory).out == first
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"version": 0}', '{"version": 1}'])
+    def test_a_torn_memory_is_no_memory(self, command, cohort_path, tmp_path, content):
+        memory = tmp_path / "seen.json"
+        memory.write_text(content, encoding="utf-8")
+        assert command("cohort", "inspect", cohort_path, "--memory", memory).code == 0
+        assert json.loads(memory.read_text(encoding="utf-8"))["files"]
 
     def test_no_cohort_is_an_error_line(self, command, tmp_path):
         outcome = command("cohort", "inspect", tmp_path / "absent.json")
