@@ -5,6 +5,7 @@ from SemiWeakSegLib.methods.menu import METHODS, as_json, describe, get, missing
 from SemiWeakSegLib.methods.oracle_size import OracleSize
 from SemiWeakSegLib.methods.proposals import Proposals
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
+from SemiWeakSegLib.methods.recommend import Recommendation, recommend
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import FieldDescription, Settings, SettingsError, setting
@@ -31,6 +32,7 @@ __all__ = [
     "Proposals",
     "PseudoLabel",
     "PseudoLabelTerm",
+    "Recommendation",
     "ScribbleCRF",
     "SegmentationSettings",
     "Settings",
@@ -44,5 +46,6 @@ __all__ = [
     "get",
     "missing_requirements",
     "parse_term",
+    "recommend",
     "setting",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
@@ -92,8 +93,7 @@ class Settings:
     @classmethod
     def descriptions(cls) -> list[FieldDescription]:
         """One description per field, in order of declaration."""
-        types = get_type_hints(cls)
-        return [_describe(each, types[each.name]) for each in fields(cls)]
+        return list(_descriptions(cls))
 
     def validate(self) -> list[str]:
         """One sentence for each field whose value has the wrong type or is out of range."""
@@ -143,6 +143,12 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         return changed
+
+
+@functools.cache
+def _descriptions(settings: type[Settings]) -> tuple[FieldDescription, ...]:
+    types = get_type_hints(settings)
+    return tuple(_describe(each, types[each.name]) for each in fields(settings))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -15,9 +15,9 @@ class SizePenalty(Settings):
         0.1, "relative slack around a size: (1-gamma) to (1+gamma)", minimum=0.0, maximum=1.0
     )
     size_weight: float = setting(
-        655.0,
-        "weight of the size penalty; 655 on squared proportions is the paper's 0.01 at 256 x 256, "
-        "the relative penalty wants about 0.05",
+        65.0,
+        "weight of the size penalty; on squared proportions 65 did no harm in 3-D where 655, the "
+        "paper's 0.01 at 256 x 256, did; the relative penalty wants about 0.05",
         minimum=0.0,
     )
     penalty: str = setting(

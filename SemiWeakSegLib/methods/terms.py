@@ -88,7 +88,7 @@ class SizeTerm(TermSettings):
     name: ClassVar[str] = "size"
     title: ClassVar[str] = "Size bounds"
     summary: ClassVar[str] = "Keeps each class's size within the bounds known for the case."
-    default_weight: ClassVar[float] = 655.0
+    default_weight: ClassVar[float] = 65.0
 
     penalty: str = setting(
         "proportion",

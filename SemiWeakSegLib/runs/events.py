@@ -55,18 +55,20 @@ class EventLog:
         finally:
             os.close(descriptor)
 
-    def read(self, since_offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    def read(
+        self, since_offset: int = 0, most: int | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
         """Events after `since_offset` and the offset to go on from.
 
         A last line without its end is left for the next call. A file shorter than the offset was
-        replaced: reading starts anew.
+        replaced: reading starts anew. `most` bounds the bytes read at once, to the end of a line.
         """
         try:
             with open(self.path, "rb") as stream:
                 size = stream.seek(0, os.SEEK_END)
                 offset = since_offset if since_offset <= size else 0
                 stream.seek(offset)
-                data = stream.read()
+                data = stream.read() if most is None else stream.read(most) + stream.readline()
         except FileNotFoundError:
             return [], 0
         complete = data[: data.rfind(b"\n") + 1]

@@ -62,6 +62,17 @@ class TestRead:
         log.path.write_bytes(everything)
         assert [event["kind"] for event in log.read(offset)[0]] == ["finished"]
 
+    def test_a_long_log_can_be_read_in_pieces_of_whole_lines(self, log):
+        for step in range(50):
+            log.append("progress", step=step)
+        steps, offset, pieces = [], 0, 0
+        while offset < log.path.stat().st_size:
+            events, offset = log.read(offset, 200)
+            steps += [event["step"] for event in events]
+            pieces += 1
+        assert steps == list(range(50))
+        assert pieces > 5
+
     def test_a_file_that_was_replaced_is_read_anew(self, log):
         log.append("started", padding="x" * 100)
         offset = log.read()[1]

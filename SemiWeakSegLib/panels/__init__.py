@@ -1,0 +1,1 @@
+"""The module's sections, one panel each; Qt, on top of `scene`."""

@@ -1,0 +1,143 @@
+"""The extra terms of the loss: add one, weigh it, set it, take it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ctk
+import qt
+from slicer.i18n import tr as _
+
+from SemiWeakSegLib.methods import TERMS
+from SemiWeakSegLib.panels.library_texts import libraryText
+from SemiWeakSegLib.panels.settings_form import SettingsForm
+
+LARGEST_WEIGHT = 1e6
+
+
+class TermRow:
+    """One term: its weight, its settings, a button that removes it."""
+
+    def __init__(
+        self,
+        term: dict[str, Any],
+        onChanged: Callable[[], None],
+        onRemoved: Callable[[str], None],
+    ) -> None:
+        kind = TERMS[term["name"]]
+        self.name = kind.name
+        self.widget = qt.QGroupBox()
+        self.widget.title = libraryText(kind.title)
+        self.widget.objectName = f"term_{kind.name}"
+        self.widget.toolTip = libraryText(kind.summary)
+        layout = qt.QVBoxLayout(self.widget)
+        top = qt.QHBoxLayout()
+        label = qt.QLabel(_("Weight"))
+        self.weight = qt.QDoubleSpinBox()
+        self.weight.objectName = f"term_{kind.name}_weight"
+        self.weight.decimals = 4
+        self.weight.minimum = 0.0
+        self.weight.maximum = LARGEST_WEIGHT
+        self.weight.setStepType(qt.QDoubleSpinBox.AdaptiveDecimalStepType)
+        self.weight.setKeyboardTracking(False)
+        self.weight.value = term["weight"]
+        self.weight.toolTip = _(
+            "How much this term counts beside the supervised loss; usual: {weight:g}"
+        ).format(weight=kind.default_weight)
+        self.weight.connect("valueChanged(double)", lambda _value: onChanged())
+        self.removeButton = qt.QPushButton(_("Remove"))
+        self.removeButton.objectName = f"term_{kind.name}_remove"
+        self.removeButton.toolTip = _("Train without this term")
+        self.removeButton.connect("clicked()", lambda: onRemoved(kind.name))
+        top.addWidget(label)
+        top.addWidget(self.weight, 1)
+        top.addWidget(self.removeButton)
+        layout.addLayout(top)
+        self.form = SettingsForm(kind.descriptions(), onChanged, f"term_{kind.name}")
+        self.form.setValues(term["settings"])
+        # A term is mostly used as it is.
+        self.settingsBox = ctk.ctkCollapsibleGroupBox()
+        self.settingsBox.title = _("Settings")
+        self.settingsBox.objectName = f"term_{kind.name}_settings"
+        self.settingsBox.toolTip = _("Settings of this term; the defaults mostly do")
+        qt.QVBoxLayout(self.settingsBox).addWidget(self.form.widget)
+        self.settingsBox.collapsed = not term["settings"]
+        layout.addWidget(self.settingsBox)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The term as the parameter node keeps it."""
+        return {"name": self.name, "weight": self.weight.value, "settings": self.form.values}
+
+
+class TermsList:
+    """The chosen terms, each at most once. `onChanged` is called after a person's change."""
+
+    def __init__(self, container: qt.QWidget, onChanged: Callable[[], None]) -> None:
+        self.onChanged = onChanged
+        self.rows: dict[str, TermRow] = {}
+        self._layout = qt.QVBoxLayout(container)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.addBox = qt.QComboBox()
+        self.addBox.objectName = "addTermComboBox"
+        self.addBox.toolTip = _(
+            "Add a term to the loss of the chosen method; it is trained beside the method's own"
+        )
+        self.addBox.connect("activated(int)", self._onActivated)
+        self._layout.addWidget(self.addBox)
+        self._fillBox()
+
+    @property
+    def terms(self) -> list[dict[str, Any]]:
+        """The terms in their order: name, weight, changed settings."""
+        return [row.value for row in self.rows.values()]
+
+    def setTerms(self, terms: list[dict[str, Any]]) -> None:
+        """Show these terms and no others."""
+        for name in list(self.rows):
+            self._drop(name)
+        for term in terms:
+            self._show(term)
+        self._fillBox()
+
+    def add(self, name: str) -> None:
+        """Add a term with its usual weight and settings."""
+        if name in self.rows:
+            return
+        self._show({"name": name, "weight": TERMS[name].default_weight, "settings": {}})
+        self._fillBox()
+        self.onChanged()
+
+    def remove(self, name: str) -> None:
+        """Take a term away."""
+        self._drop(name)
+        self._fillBox()
+        self.onChanged()
+
+    def _show(self, term: dict[str, Any]) -> None:
+        row = TermRow(term, self.onChanged, self.remove)
+        self.rows[row.name] = row
+        self._layout.addWidget(row.widget)
+
+    def _drop(self, name: str) -> None:
+        widget = self.rows.pop(name).widget
+        self._layout.removeWidget(widget)
+        widget.hide()
+        # Its own button may be what was clicked: it goes when that is over.
+        widget.deleteLater()
+
+    def _fillBox(self) -> None:
+        self.addBox.clear()
+        self.addBox.addItem(_("Add a term…"), "")
+        for name, term in TERMS.items():
+            if name not in self.rows:
+                text = f"{libraryText(term.title)}: {libraryText(term.summary)}"
+                self.addBox.addItem(text, name)
+        self.addBox.enabled = self.addBox.count > 1
+
+    def _onActivated(self, index: int) -> None:
+        name = self.addBox.itemData(index)
+        self.addBox.currentIndex = 0
+        if name:
+            self.add(name)
