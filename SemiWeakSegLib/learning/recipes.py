@@ -34,6 +34,9 @@ from .terms import (
 )
 
 WHOLE_IMAGE_METHODS = (CurriculumSize, OracleSize)
+# Of the penalty on squared proportions, by dimensions: found on development cases (benchmarks).
+SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
+RELATIVE_SIZE_WEIGHT = 0.05
 
 
 def needs_whole_images(settings: SegmentationSettings, extra: list[TermRequest]) -> bool:
@@ -191,9 +194,13 @@ def _write_proposals(stage: Stage, workshop: Workshop) -> None:
         np.save(path, scores.argmax(dim=0).to("cpu").numpy().astype(np.uint8))
 
 
-def _size_terms(settings: CurriculumSize | OracleSize) -> list[Term]:
+def _size_terms(settings: CurriculumSize | OracleSize, dimensions: int) -> list[Term]:
     size = term_settings.SizeTerm(penalty=settings.penalty, ramp=settings.ramp)
-    return [_supervision(settings), SizeTerm(size, settings.size_weight)]
+    weight = settings.size_weight
+    if weight is None:
+        usual = SIZE_WEIGHTS[dimensions]
+        weight = RELATIVE_SIZE_WEIGHT if settings.penalty == "relative" else usual
+    return [_supervision(settings), SizeTerm(size, weight)]
 
 
 def _oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
@@ -201,7 +208,7 @@ def _oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
         _segmenter(
             settings,
             workshop,
-            partial(_size_terms, settings),
+            partial(_size_terms, settings, workshop.plan.dimensions),
             unlabeled=workshop.unlabeled,
             prepare=lambda shop: write_true(shop, settings.gamma),
         )
@@ -245,7 +252,7 @@ def _curriculum_size(settings: CurriculumSize, workshop: Workshop) -> list[Stage
     last = _segmenter(
         settings,
         workshop,
-        partial(_size_terms, settings),
+        partial(_size_terms, settings, workshop.plan.dimensions),
         unlabeled=workshop.unlabeled,
         share=1 - settings.size_share,
     )

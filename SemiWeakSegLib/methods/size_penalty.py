@@ -14,10 +14,10 @@ class SizePenalty(Settings):
     gamma: float = setting(
         0.1, "relative slack around a size: (1-gamma) to (1+gamma)", minimum=0.0, maximum=1.0
     )
-    size_weight: float = setting(
-        65.0,
-        "weight of the size penalty; on squared proportions 65 did no harm in 3-D where 655, the "
-        "paper's 0.01 at 256 x 256, did; the relative penalty wants about 0.05",
+    size_weight: float | None = setting(
+        None,
+        "weight of the size penalty; none chooses what was measured to be best: 655 on slices (the "
+        "paper's 0.01 at 256 x 256), 65 on volumes, 0.05 for the relative penalty",
         minimum=0.0,
     )
     penalty: str = setting(

@@ -13,8 +13,10 @@ import torch
 from SemiWeakSegLib.cohort.images import read_label, write_label
 from SemiWeakSegLib.learning import trainer
 from SemiWeakSegLib.learning.predict import predict_run
+from SemiWeakSegLib.learning.recipes import _size_terms
 from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.methods import OracleSize
 from SemiWeakSegLib.methods.menu import METHODS
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
@@ -199,6 +201,25 @@ class TestStages:
         metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["per_class"]["bright"]["dice"] > 0.6
         assert metrics["per_class"]["dim"]["dice"] > 0.6
+
+
+class TestSizeWeight:
+    """How hard sizes are held: what is best on slices does harm on volumes."""
+
+    @pytest.mark.parametrize(
+        ("dimensions", "values", "expected"),
+        [
+            (2, {}, 655.0),
+            (3, {}, 65.0),
+            (3, {"penalty": "relative"}, 0.05),
+            (2, {"size_weight": 7.0}, 7.0),
+            (3, {"size_weight": 0.0}, 0.0),
+        ],
+    )
+    def test_it_follows_plan_and_penalty_unless_given(self, dimensions, values, expected):
+        settings = OracleSize.from_dict(values)
+        [size] = [term for term in _size_terms(settings, dimensions) if term.name == "size"]
+        assert size.weight == expected
 
 
 class TestValidation:
