@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 import vtk
@@ -31,25 +31,21 @@ if slicer.util.settingsValue("Developer/DeveloperMode", False, converter=slicer.
     for _name in [name for name in sys.modules if name.split(".")[0] == "SemiWeakSegLib"]:
         del sys.modules[_name]
 
-from SemiWeakSegLib.cohort import SegmentClass, make_phantom
-from SemiWeakSegLib.panels.annotate_panel import AnnotatePanel
-from SemiWeakSegLib.panels.attached_run import AttachedRun
-from SemiWeakSegLib.panels.checking import Checking
+# Slicer imports this file at every start, whether the module is used or not: these take a few
+# milliseconds. cohort, scene and panels bring scipy and SimpleITK; they come at first use.
 from SemiWeakSegLib.panels.children import ChildProcess, lastLines
-from SemiWeakSegLib.panels.cohort_panel import CohortPanel
-from SemiWeakSegLib.panels.method_panel import MethodPanel
-from SemiWeakSegLib.panels.results_panel import ResultsPanel
-from SemiWeakSegLib.panels.setup_panel import SetupPanel
 from SemiWeakSegLib.panels.signals import Signals
-from SemiWeakSegLib.panels.train_panel import TrainPanel
 from SemiWeakSegLib.runs import RunError, RunFolder
 from SemiWeakSegLib.runs import worker as runWorker
-from SemiWeakSegLib.scene import results, sources, training
 from SemiWeakSegLib.scene.errors import SceneError
-from SemiWeakSegLib.scene.study import Study
-from SemiWeakSegLib.scene.training import TrainingRequest
+
+if TYPE_CHECKING:
+    from SemiWeakSegLib.cohort import SegmentClass
+    from SemiWeakSegLib.panels.attached_run import AttachedRun
+    from SemiWeakSegLib.scene.study import Study
 
 PREDICTED_CASES = ("unlabeled", "validation", "test")
+LONGEST_TITLE = 52
 SAMPLE_CATEGORY = "SemiWeakSeg"
 SAMPLE_NAME = "SyntheticHearts"
 
@@ -93,6 +89,8 @@ def registerSampleData() -> None:
 
 def openSyntheticHearts(source: Any = None) -> list[Any]:
     """Make the synthetic hearts, where they are not there yet, and open them in the module."""
+    from SemiWeakSegLib.cohort import make_phantom
+
     folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / SAMPLE_NAME
     if not (folder / "cohort.json").is_file():
         make_phantom(folder)
@@ -137,12 +135,20 @@ class SemiWeakSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self.panels: dict[str, Any] = {}
         self._titles: dict[str, str] = {}
+        self._tips: dict[str, str] = {}
         self._parameterNode = None
         # Last: without a parent, Slicer's base class calls setup() at once.
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self) -> None:
         """Build the sections; nothing is asked, installed or read here."""
+        from SemiWeakSegLib.panels.annotate_panel import AnnotatePanel
+        from SemiWeakSegLib.panels.cohort_panel import CohortPanel
+        from SemiWeakSegLib.panels.method_panel import MethodPanel
+        from SemiWeakSegLib.panels.results_panel import ResultsPanel
+        from SemiWeakSegLib.panels.setup_panel import SetupPanel
+        from SemiWeakSegLib.panels.train_panel import TrainPanel
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/SemiWeakSeg.ui"))
         self.layout.addWidget(uiWidget)
@@ -159,11 +165,21 @@ class SemiWeakSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ("results", ResultsPanel),
         ):
             section = getattr(self.ui, f"{name}Section")
-            self._titles[name] = section.text
+            self._titles[name], self._tips[name] = section.text, section.toolTip
             self.panels[name] = panel(section, self.logic, self.resourcePath)
+        self.logic.mayLeaveCase = self.panels["annotate"].mayLeave
         self.ui.messageLabel.visible = False
         self.logic.events.connect("problem", self.showMessage)
-        for topic in ("study", "inspection", "case", "setup", "run", "update", "results"):
+        for topic in (
+            "study",
+            "inspection",
+            "case",
+            "setup",
+            "run",
+            "update",
+            "results",
+            "headline",
+        ):
             self.logic.events.connect(topic, self._updateTitles)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -225,7 +241,8 @@ class SemiWeakSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self._parameterNode, modified, self._updateTitles)
         self._parameterNode = parameterNode
         if parameterNode is not None:
-            self.addObserver(parameterNode, modified, self._updateTitles)
+            # After the panels, which hear of the same change: titles say what these show.
+            self.addObserver(parameterNode, modified, self._updateTitles, priority=-1.0)
             self.logic.restore(parameterNode)
         for panel in self.panels.values():
             panel.setParameterNode(parameterNode)
@@ -240,7 +257,11 @@ class SemiWeakSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for name, panel in self.panels.items():
             headline = panel.headline
             section = getattr(self.ui, f"{name}Section")
-            section.text = f"{self._titles[name]}: {headline}" if headline else self._titles[name]
+            title = f"{self._titles[name]}: {headline}" if headline else self._titles[name]
+            section.text = shortTitle(title)
+            # What was cut off can still be read.
+            isWhole = len(title) <= LONGEST_TITLE
+            section.toolTip = self._tips[name] if isWhole else f"{title}\n{self._tips[name]}"
 
 
 class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
@@ -269,6 +290,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
     """
 
     def __init__(self) -> None:
+        from SemiWeakSegLib.panels.checking import Checking
+
         ScriptedLoadableModuleLogic.__init__(self)
         self.events = Signals()
         self.study: Study | None = None
@@ -276,6 +299,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         self.attached: AttachedRun | None = None
         self.environmentFound: dict[str, Any] | None = None
         self.activeCase = ""
+        # Asks a person about unsaved strokes, where there is one to ask.
+        self.mayLeaveCase: Callable[[], bool] = lambda: True
         self._environmentChild: ChildProcess | None = None
         self._children: list[ChildProcess] = []
 
@@ -296,14 +321,20 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
 
     # Cohorts
 
-    def createCohort(self, folder: str | Path, classes: Iterable[str | SegmentClass] = ()) -> Study:
+    def createCohort(
+        self, folder: str | Path, classes: Iterable["str | SegmentClass"] = ()
+    ) -> "Study":
         """A new, empty cohort in `folder`, which gets cohort.json, annotations and runs."""
+        from SemiWeakSegLib.scene.study import Study
+
         study = Study.create(folder, _asClasses(classes))
         self._setStudy(study)
         return study
 
-    def openCohort(self, path: str | Path) -> Study:
+    def openCohort(self, path: str | Path) -> "Study":
         """Open a cohort.json, or the folder that has one."""
+        from SemiWeakSegLib.scene.study import Study
+
         self._setStudy(Study.open(path))
         return self.study
 
@@ -313,11 +344,14 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         images: str | Path,
         labels: str | Path | None = None,
         truth: str | Path | None = None,
-        classes: Iterable[str | SegmentClass] = (),
+        classes: Iterable["str | SegmentClass"] = (),
         groupPattern: str | None = None,
         unlabeledValue: int | None = None,
-    ) -> Study:
+    ) -> "Study":
         """A new cohort of the images in a folder; labels pair with them by file name."""
+        from SemiWeakSegLib.scene import sources
+        from SemiWeakSegLib.scene.study import Study
+
         study = Study.create(folder, _asClasses(classes))
         sources.addFolder(study, images, labels, truth, groupPattern, unlabeledValue)
         self._setStudy(study)
@@ -328,9 +362,12 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         folder: str | Path,
         volumeNodes: Sequence[Any],
         segmentations: dict[Any, Any] | None = None,
-        classes: Iterable[str | SegmentClass] = (),
-    ) -> Study:
+        classes: Iterable["str | SegmentClass"] = (),
+    ) -> "Study":
         """A new cohort of volumes of the scene; `segmentations` gives dense ones by volume."""
+        from SemiWeakSegLib.scene import sources
+        from SemiWeakSegLib.scene.study import Study
+
         study = Study.create(folder, _asClasses(classes))
         sources.addVolumes(study, volumeNodes, segmentations or {})
         self._setStudy(study)
@@ -349,6 +386,13 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
             self.getParameterNode().activeCase = caseId
         # Also where it is the same: someone wants to see it.
         self.events.emit("case", caseId)
+
+    def loadImages(self, caseId: str) -> list[Any]:
+        """Load a case's image, one volume node for each channel (Annotate shows the first)."""
+        from SemiWeakSegLib.scene.volumes import allChannels
+
+        study = self._requireStudy()
+        return allChannels(study.case(caseId), study.path)
 
     @property
     def inspection(self) -> Any:
@@ -395,9 +439,11 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         onFinished: Callable[[str], Any] | None = None,
     ) -> RunFolder:
         """Check the cohort, make a run (in `folder`, else in the cohort's) and start its worker."""
+        from SemiWeakSegLib.scene import training
+
         study = self._requireStudy()
         self._requireIdle()
-        request = TrainingRequest(
+        request = training.TrainingRequest(
             method=method,
             settings=dict(settings or {}),
             terms=list(terms),
@@ -431,6 +477,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
 
     def attach(self, run: RunFolder | str | Path) -> RunFolder:
         """Watch a run, whoever started it."""
+        from SemiWeakSegLib.panels.attached_run import AttachedRun
+
         folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
         if self.run is not None and self.run.path == folder.path:
             self.attached.start()
@@ -479,6 +527,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
 
         `options` go to `scene.training.predictCommand`. SceneError when it fails and is waited for.
         """
+        from SemiWeakSegLib.scene import training
+
         arguments = training.predictCommand(self._runOf(run), cases, **options)
 
         def finished(exitCode: int, errorText: str) -> None:
@@ -498,6 +548,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
 
     def listResults(self, run: RunFolder | str | Path | None = None) -> list[Any]:
         """The run's predictions (scene.results.ResultRow), the most uncertain first."""
+        from SemiWeakSegLib.scene import results
+
         return results.listResults(self._runOf(run))
 
     def loadResults(
@@ -507,6 +559,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         uncertainty: bool = False,
     ) -> list[Any]:
         """Load predictions as segmentation nodes, those of `cases` or all; returns the nodes."""
+        from SemiWeakSegLib.scene import results
+
         folder, study = self._runOf(run), self._requireStudy()
         nodes = []
         for row in self._rows(folder, cases):
@@ -518,10 +572,14 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
     def acceptResults(
         self, run: RunFolder | str | Path | None = None, cases: Sequence[str] | None = None
     ) -> None:
-        """Make predictions, as loaded and perhaps corrected, their cases' annotations."""
+        """Make predictions, as loaded and perhaps corrected, their cases' annotations: all or none.
+
+        It is one step of the cohort's undo.
+        """
+        from SemiWeakSegLib.scene import results
+
         folder, study = self._runOf(run), self._requireStudy()
-        for row in self._rows(folder, cases):
-            results.accept(study, folder, row)
+        results.acceptAll(study, folder, self._rows(folder, cases))
         self.events.emit("results")
 
     def plan(
@@ -533,7 +591,9 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         device: str = "auto",
     ) -> dict[str, Any]:
         """What training would decide from the data; waits for the child that finds out."""
-        request = TrainingRequest(
+        from SemiWeakSegLib.scene import training
+
+        request = training.TrainingRequest(
             method=method,
             settings=dict(settings or {}),
             terms=list(terms),
@@ -548,6 +608,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
 
     def environment(self, waitForCompletion: bool = False) -> dict[str, Any] | None:
         """Ask a child process for versions, devices and caches; the answer where it is known."""
+        from SemiWeakSegLib.scene import training
+
         if self._environmentChild is None:
             self._environmentChild = ChildProcess(
                 training.environmentCommand(), onFinished=self._onEnvironment
@@ -582,7 +644,7 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         if self.attached is not None:
             self.attached.sceneClosed()
 
-    def _setStudy(self, study: Study | None, remember: bool = True) -> None:
+    def _setStudy(self, study: "Study | None", remember: bool = True) -> None:
         if self.study is not None and self._onStudyChanged in self.study.observers:
             self.study.observers.remove(self._onStudyChanged)
         self.study = study
@@ -600,7 +662,7 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         self.events.emit("problem", "")
         self.events.emit("study")
 
-    def _onStudyChanged(self, study: Study) -> None:
+    def _onStudyChanged(self, study: "Study") -> None:
         if self.activeCase and all(case.id != self.activeCase for case in study.cohort.cases):
             self.setActiveCase("")
         self.checking.request()
@@ -624,6 +686,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         onEvent: Callable[[dict[str, Any]], Any] | None,
         onFinished: Callable[[str], Any] | None,
     ) -> RunFolder:
+        from SemiWeakSegLib.scene import training
+
         training.startRun(run, resume)
         self.attach(run)
         self.attached.onEvent, self.attached.onFinished = onEvent, onFinished
@@ -636,7 +700,7 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
                 raise SceneError(run.read_status().get("message") or str(run.log_path))
         return run
 
-    def _requireStudy(self) -> Study:
+    def _requireStudy(self) -> "Study":
         if self.study is None:
             raise SceneError(_("There is no cohort yet: create one or open one."))
         return self.study
@@ -657,6 +721,8 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         return run if isinstance(run, RunFolder) else RunFolder.open(run)
 
     def _rows(self, run: RunFolder, cases: Sequence[str] | None) -> list[Any]:
+        from SemiWeakSegLib.scene import results
+
         rows = results.listResults(run)
         if cases is None:
             return rows
@@ -687,7 +753,19 @@ class SemiWeakSegTest(ScriptedLoadableModuleTest):
         runSelfTest(SemiWeakSegLogic(), self.delayDisplay)
 
 
-def _asClasses(classes: Iterable[str | SegmentClass]) -> list[SegmentClass]:
+def shortTitle(title: str) -> str:
+    """A section's title, cut where it would make Slicer's module panel wider.
+
+    A collapsible button is never narrower than its text, and takes "&" for a keyboard shortcut.
+    """
+    if len(title) > LONGEST_TITLE:
+        title = title[: LONGEST_TITLE - 1].rstrip() + "…"
+    return title.replace("&", "&&")
+
+
+def _asClasses(classes: Iterable["str | SegmentClass"]) -> "list[SegmentClass]":
+    from SemiWeakSegLib.cohort import SegmentClass
+
     return [
         each if isinstance(each, SegmentClass) else SegmentClass(index, str(each))
         for index, each in enumerate(classes, start=1)

@@ -1,4 +1,4 @@
-"""Pictures of the module's sections and of slice views, from the testbed: docs/pictures/slicer-*.png.
+"""Pictures of the module's sections and of slice views: docs/pictures/slicer-*.png.
 
     python Testing/screenshots.py [OUT] [WORK]
 
@@ -24,17 +24,13 @@ sys.path[0] = str(ROOT)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
 
-from Testing import testbed  # noqa: E402
+from Testing import joining, testbed  # noqa: E402
 
 WIDTH = 600
 STEPS = 300
-VIEW = 420
+VIEW = 360
 ZOOM = 0.72
-COLORS = 200
-GAP = 8
-PAPER = (255, 255, 255)
 METHOD = "pseudo_label"
 WAIT_S = 1800
 
@@ -45,7 +41,7 @@ def main(out: Path, work: Path | None) -> None:
     testbed.boot_application()
     module = testbed.load_module(ROOT / "SemiWeakSeg" / "SemiWeakSeg.py")
     try:
-        with _layoutManager(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with _layout_manager(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             Pictures(module, out, work or Path(folder)).make()
     finally:
         module.unload()
@@ -71,6 +67,7 @@ class Pictures:
         self.cohort()
         self.study = self.logic.openCohort(hearts)
         self.logic.inspect(waitForCompletion=True)
+        testbed.process_events(500)
         self.annotate()
         self.method()
         self.train()
@@ -118,8 +115,11 @@ class Pictures:
         label, _geometry = read_label(case.label)
         drawn = (label != UNLABELED).sum(axis=(1, 2))
         volume = volumeOfCase(case)
-        self.slice(volume, "scribbles", int(np.argmax(drawn)))
-        self.beside("scribbling", "annotate", ["scribbles"])
+        first, second = np.argsort(drawn)[:-3:-1]
+        self.slice(volume, "axial", int(first))
+        self.slice(volume, "other", int(second))
+        joining.column([self.path("axial"), self.path("other")], self.path("right"), VIEW)
+        self.beside("scribbling", "annotate", ["right"])
 
     def method(self) -> None:
         parameterNode = self.logic.getParameterNode()
@@ -141,7 +141,7 @@ class Pictures:
         table.resizeRowsToContents()
         rows = sum(table.rowHeight(row) for row in range(table.rowCount))
         table.setFixedHeight(rows + table.horizontalHeader().height + 6)
-        testbed.process_events(100)
+        self.fit(WIDTH)
         self.grab(panel.ui.planBox, "plan")
         panel.ui.planBox.collapsed = True
         self.path("plan-section").unlink()
@@ -159,7 +159,7 @@ class Pictures:
             updates = []
             self.logic.events.connect("update", updates.append)
             self.wait(lambda: updates and updates[-1].activity == "training")
-            self.wait(lambda: updates[-1].progress > 0.6 and updates[-1].eta is not None)
+            self.wait(lambda: (updates[-1].progress or 0) > 0.6 and updates[-1].eta)
             self.panels["train"].ui.logGroupBox.collapsed = False
             testbed.process_events(1500)
             self.section("train")
@@ -170,13 +170,17 @@ class Pictures:
         self.curves()
 
     def curves(self) -> None:
+        import vtk
+
         from Testing.testbed.render import PlotView
 
         for name, chart in zip(("losses", "dice"), self.logic.curves.charts, strict=True):
             with PlotView(chart, size=(480, 300)) as view:
+                if name == "dice":  # which ends where the legend would be
+                    view._chart.GetLegend().SetVerticalAlignment(vtk.vtkChartLegend.BOTTOM)
                 view.save(self.path(name))
         if self.path("train").is_file():
-            _column([self.path("dice"), self.path("losses")], self.path("curves"), VIEW)
+            joining.column([self.path("dice"), self.path("losses")], self.path("curves"), VIEW)
             self.beside("training", "train", ["curves"])
             self.path("train").unlink()
             self.path("curves").unlink()
@@ -188,10 +192,8 @@ class Pictures:
         study, panel = self.study, self.panels["results"]
         self.logic.setActiveCase("")
         self.logic.events.emit("results")
-        rows = [row for row in self.logic.listResults() if row.meanDice is not None]
         test = {case.id for case in study.cohort.by_role("test")}
-        rows = sorted((row for row in rows if row.caseId in test), key=lambda row: row.meanDice)
-        chosen = rows[len(rows) // 2]
+        chosen = next(row for row in self.logic.listResults() if row.caseId in test)
         volume = loadCase(study.case(chosen.caseId))
         panel.ui.uncertaintyCheckBox.checked = True
         panel.review.show(chosen.caseId)
@@ -206,12 +208,15 @@ class Pictures:
 
         overlay = _uncertaintyInScene(run, chosen.caseId)
         self.slice(volume, "uncertainty", foreground=overlay)
-        _row([self.path("axial"), self.path("uncertainty")], self.path("prediction"))
-        _column([self.path("axial"), self.path("dice")], self.path("right"), VIEW)
+        joining.row([self.path("axial"), self.path("uncertainty")], self.path("prediction"))
+        joining.column([self.path("axial"), self.path("dice")], self.path("right"), VIEW)
         self.beside("module", "results", ["right"])
-        for part in ("axial", "uncertainty", "losses", "dice", "right", "scribbles"):
+        for part in ("axial", "other", "uncertainty", "losses", "dice", "right"):
             self.path(part).unlink()
-        self.path("annotate").unlink()
+        for panel in ("annotate", "results"):
+            self.path(panel).unlink()
+        for picture in self.out.glob("slicer-*.png"):
+            joining.shrink(picture)
 
     # Taking and joining
 
@@ -222,28 +227,33 @@ class Pictures:
         """Open one section, close the others, and take its picture without what lies below."""
         for each in self.panels:
             getattr(self.ui, f"{each}Section").collapsed = each != panel
+        self.fit(width)
+        self.grab(self.module.frame, name or panel)
+
+    def fit(self, width: int) -> None:
+        """Make the window as high as what is open in it."""
         frame = self.module.frame
         testbed.process_events(100)
         frame.resize(width, frame.sizeHint.height())
         testbed.process_events(200)
-        self.grab(frame, name or panel)
 
     def grab(self, widget, name: str) -> None:
         testbed.screenshot(widget, self.path(name))
-        _crop(self.path(name))
+        joining.crop(self.path(name))
 
     def slice(self, volume, name: str, number: int | None = None, foreground=None) -> None:
         """A slice view of a slice of the volume, as stored, the middle one unless said."""
         from Testing.testbed.render import SliceView
 
-        with SliceView(size=(VIEW, VIEW)) as view:
+        # A name that the layout does not have: its own views would turn this one's node.
+        with SliceView("Picture", size=(VIEW, VIEW)) as view:
             view.show(volume, foreground=foreground, opacity=0.6)
-            self.alongSlices(view, volume, number)
+            self.along_slices(view, volume, number)
             view.save(self.path(name))
 
     def beside(self, name: str, panel: str, pictures: list[str]) -> None:
         """A section's picture and others in one."""
-        _row([self.path(panel), *map(self.path, pictures)], self.path(name))
+        joining.row([self.path(panel), *map(self.path, pictures)], self.path(name))
 
     def wait(self, condition: Callable[[], object]) -> None:
         for _second in range(WAIT_S):
@@ -253,7 +263,7 @@ class Pictures:
         raise TimeoutError("waited in vain")
 
     @staticmethod
-    def alongSlices(view, volume, number: int | None) -> None:
+    def along_slices(view, volume, number: int | None) -> None:
         """Turn the view to the planes in which the volume was stored, and to one of them."""
         import vtk
 
@@ -289,51 +299,8 @@ def _shift(label: Path) -> None:
     sitk.WriteImage(image, str(label))
 
 
-def _crop(path: Path) -> None:
-    """Cut away the even margin that a taller window leaves, and save small."""
-    image = Image.open(path).convert("RGB")
-    pixels = np.asarray(image).astype(int)
-    differs = (np.abs(pixels - pixels[-1, -1]).sum(axis=2) > 24).nonzero()
-    margin = 6
-    left, top = (max(0, int(each.min()) - margin) for each in (differs[1], differs[0]))
-    right, bottom = (int(each.max()) + margin + 1 for each in (differs[1], differs[0]))
-    _save(image.crop((left, top, min(right, image.width), min(bottom, image.height))), path)
-
-
-def _row(parts: list[Path], out: Path) -> None:
-    images = [Image.open(part).convert("RGB") for part in parts]
-    width = sum(image.width for image in images) + GAP * (len(images) - 1)
-    joined = Image.new("RGB", (width, max(image.height for image in images)), PAPER)
-    left = 0
-    for image in images:
-        joined.paste(image, (left, 0))
-        left += image.width + GAP
-    _save(joined, out)
-
-
-def _column(parts: list[Path], out: Path, width: int) -> None:
-    images = [Image.open(part).convert("RGB") for part in parts]
-    images = [
-        image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
-        for image in images
-    ]
-    height = sum(image.height for image in images) + GAP * (len(images) - 1)
-    joined = Image.new("RGB", (width, height), PAPER)
-    top = 0
-    for image in images:
-        joined.paste(image, (0, top))
-        top += image.height + GAP
-    _save(joined, out)
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    """A palette keeps pictures small; nobody sees the difference."""
-    palette = image.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette.save(path, optimize=True)
-
-
 @contextmanager
-def _layoutManager():
+def _layout_manager():
     """Slice views, so that what the module shows is shown."""
     import slicer
 

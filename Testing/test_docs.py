@@ -15,6 +15,7 @@ import pytest
 
 from SemiWeakSegLib.cohort import SIMULATIONS
 from SemiWeakSegLib.commands.cases import parse_case_names
+from SemiWeakSegLib.commands.cohort import PARTS
 from SemiWeakSegLib.commands.failures import MEANINGS
 from SemiWeakSegLib.commands.main import COMMANDS, build_parser
 from SemiWeakSegLib.commands.new_run import parse_overrides
@@ -88,6 +89,12 @@ class TestCommandLines:
 
     def test_every_command_is_shown_somewhere(self):
         assert set(COMMANDS) <= {words[0] for _, words in COMMAND_LINES if words}
+
+    def test_every_part_of_cohort_is_shown_somewhere(self):
+        parts = {part.__name__.rpartition("cohort_")[2] for part in PARTS}
+        shown = {words[1] for _, words in COMMAND_LINES if words[:1] == ["cohort"]}
+        assert "inspect" in parts
+        assert parts <= shown
 
 
 class TestLinks:
@@ -170,8 +177,8 @@ class TestCode:
         quoted = QUOTED.findall(page.read_text(encoding="utf-8"))
         assert len(quoted) == len(list(blocks(page, "python"))) == 4
 
-    def test_the_example_of_the_readme_runs(self, tmp_path, monkeypatch):
-        example = next(blocks(ROOT / "README.md", "python"))
+    def test_the_first_example_without_slicer_runs(self, tmp_path, monkeypatch):
+        example = next(blocks(ROOT / "docs" / "console.md", "python"))
         monkeypatch.chdir(tmp_path)
         short = example.replace("steps=300", "steps=2").replace(
             '"heart")',
@@ -179,7 +186,7 @@ class TestCode:
             1,
         )
         assert short != example
-        exec(compile(short, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(short, "console.md", "exec"), {"__name__": "console"})
         assert (tmp_path / "runs" / "python" / "report" / "report.html").is_file()
 
 

@@ -16,8 +16,8 @@ _SPACING_LIMITS = (1e-6, 1e3)
 _STRETCHED = 50.0
 
 RESAMPLE = (
-    "the image's grid (resample_labels_to_images, or --resample on the command line, writes "
-    "resampled copies)"
+    "the image's grid; a copy of the label can be resampled onto it: in Slicer by the button above "
+    "the table, else by 'cohort check' with --resample"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -74,9 +75,14 @@ class FileFacts:
         return LabelFacts(findings, dict(entry["counts"]))
 
     def save(self) -> None:
-        """Write what is known, where there is a file for it and something is new."""
+        """Write what is known, where there is a file for it and something is new.
+
+        Where it cannot be written (a folder one may only read, a full disk), the next check reads
+        the files again: that is no reason for this one to fail.
+        """
         if self.path is not None and self._new:
-            write_document(self.path, {"version": VERSION, "files": self._known})
+            with contextlib.suppress(OSError):
+                write_document(self.path, {"version": VERSION, "files": self._known})
             self._new = False
 
     def _entry(self, key: str, path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -105,7 +111,9 @@ def _state(path: Path) -> list[int]:
     if path.is_dir():
         files = [each for each in path.iterdir() if each.is_file()]
     elif path.suffix.lower() in (".mhd", ".nhdr"):
-        files = [each for each in path.parent.iterdir() if each.stem.startswith(path.stem)]
+        # By name first: the folder may hold thousands of such pairs.
+        names = [name for name in os.listdir(path.parent) if name.startswith(path.stem)]
+        files = [path.parent / name for name in names]
     states = [os.stat(each) for each in files]
     return [
         len(files),

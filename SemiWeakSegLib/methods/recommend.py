@@ -35,7 +35,11 @@ def recommend(summary: Any) -> Recommendation:
             "that is the quickest start, and scribbles on at most 1 % of the voxels reached 97 % "
             "of the Dice of full labels on hippocampus volumes.",
         )
-    if summary.scribbled > summary.labeled:
+    # With dense labels and many bare images, what pseudo-labels find outweighs the scribbles.
+    mostly_scribbled = summary.scribbled > summary.labeled and (
+        not summary.labeled or summary.scribbled >= bare
+    )
+    if mostly_scribbled:
         return Recommendation(
             ScribbleCRF.name,
             f"{_cases(summary.scribbled, 'scribbled')}, {summary.labeled} fully labeled. "
@@ -54,9 +58,9 @@ def recommend(summary: Any) -> Recommendation:
         )
     return Recommendation(
         PseudoLabel.name,
-        f"{_cases(annotated, 'annotated')}, {bare} without labels. It was better than "
-        "supervised in every comparison on synthetic hearts; on hippocampus volumes the "
-        f"difference was small. {Proposals.title} is the next to try.",
+        f"{_cases(annotated, 'annotated')}, {bare} without labels. On synthetic hearts it "
+        "gained 2 to 6 points of Dice over supervised; on hippocampus volumes the difference was "
+        f"small. {Proposals.title} is the next to try.",
     )
 
 

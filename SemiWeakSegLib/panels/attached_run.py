@@ -41,8 +41,10 @@ class AttachedRun:
         self.poll()
 
     def stop(self) -> None:
-        """Look no more; the run itself goes on."""
+        """Look no more, for good; the run itself goes on."""
         self._timer.stop()
+        # The connection would keep this object, and the curves, for as long as Slicer lives.
+        self._timer.disconnect("timeout()", self.poll)
 
     def poll(self) -> None:
         """Read what is new."""

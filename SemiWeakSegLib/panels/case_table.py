@@ -245,7 +245,8 @@ class CaseTable:
     def _activated(self, index: qt.QModelIndex) -> None:
         self._onActivated(self._proxy.index(index.row(), 0).data())
 
-    def _selectionChanged(self, *_changes: object) -> None:
+    def _selectionChanged(self) -> None:
+        # Takes no arguments: PythonQt would have to turn both selections into Python objects.
         self._onSelected()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 
+from SemiWeakSegLib.panels.process_tree import endTree
 from SemiWeakSegLib.runs.worker import worker_environment
 from SemiWeakSegLib.scene.interpreter import workerEnvironment, workerPython
 
@@ -63,9 +64,10 @@ class ChildProcess:
         process.disconnect("errorOccurred(QProcess::ProcessError)", self._failed)
         process.disconnect("readyReadStandardOutput()", self._readOutput)
         process.disconnect("readyReadStandardError()", self._readError)
+        endTree(int(process.processId()))
         process.kill()
         process.waitForFinished(2000)
-        process.deleteLater()
+        _deleteSoon(process)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Handle events until it has ended or `seconds` have passed; whether it has ended."""
@@ -111,10 +113,18 @@ class ChildProcess:
             return
         self.exitCode = exitCode
         self.running = False
-        # Deleting it inside its own signal would pull the ground from under Qt.
-        process.deleteLater()
+        _deleteSoon(process)
         if self._onFinished is not None:
             self._onFinished(exitCode, self.errorText.strip())
+
+
+def _deleteSoon(process: Any) -> None:
+    """Delete a process when Qt has come back from its signals.
+
+    PythonQt deletes an object without parent together with its last Python reference: the timer
+    holds one, or the ground would be pulled from under Qt.
+    """
+    qt.QTimer.singleShot(0, lambda: process.deleteLater())
 
 
 def lastLines(errorText: str, most: int = 5) -> str:

@@ -46,10 +46,14 @@ class CohortActions:
 
     def create(self, folder: str) -> bool:
         """A new cohort in a folder."""
+        if not self.logic.mayLeaveCase():
+            return False
         return self.attempt(lambda: self.logic.createCohort(folder)) is not None
 
     def open(self, path: str) -> bool:
         """Open a cohort file."""
+        if not self.logic.mayLeaveCase():
+            return False
         return self.attempt(lambda: self.logic.openCohort(path)) is not None
 
     def addFolders(

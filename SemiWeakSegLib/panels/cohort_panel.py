@@ -214,6 +214,7 @@ class CohortPanel:
         self._updateShown()
         self._updateSelected()
         self._check.show(self._state)
+        self.logic.events.emit("headline")
 
     def _updateShown(self) -> None:
         shown, count = self.table.shownCount, self.table.count

@@ -97,7 +97,7 @@ class CohortState:
         count = f"{len(study.cohort.cases):,}"
         if not errors and not warnings:
             return _("Checked {count} cases: nothing is wrong.").format(count=count)
-        return _("Checked {count} cases: {errors} errors, {warnings} warnings.").format(
+        return _("Checked {count} cases. Errors: {errors}, warnings: {warnings}.").format(
             count=count, errors=errors, warnings=warnings
         )
 

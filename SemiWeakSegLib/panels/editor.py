@@ -92,6 +92,9 @@ class AnnotationEditor:
         if self._effects is not None:
             self._effects.disconnect("effectRegistered(QString)", self._onEffectRegistered)
             self._effects = None
+        # After a reload the widget lives on, hidden: it must not follow the next one's choices.
+        self.widget.setMRMLSegmentEditorNode(None)
+        self.parameterNode = None
 
     def edit(
         self,

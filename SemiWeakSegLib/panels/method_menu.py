@@ -11,6 +11,9 @@ from slicer.i18n import tr as _
 from SemiWeakSegLib.methods import METHODS, missing_requirements
 from SemiWeakSegLib.panels.library_texts import libraryText
 
+INDENT = 22
+"""The texts of a method stand under its title, in pixels."""
+
 
 class MethodMenu:
     """One radio button for each method; those that the cohort cannot feed are disabled.
@@ -24,25 +27,26 @@ class MethodMenu:
         self.summaries: dict[str, qt.QLabel] = {}
         self.needs: dict[str, qt.QLabel] = {}
         self._group = qt.QButtonGroup(container)
-        grid = qt.QGridLayout(container)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(1)
-        grid.setColumnStretch(0, 1)
-        for index, (name, method) in enumerate(METHODS.items()):
+        layout = qt.QVBoxLayout(container)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(1)
+        for name, method in METHODS.items():
             button = qt.QRadioButton(libraryText(method.title))
             button.objectName = f"method_{name}"
             button.styleSheet = "font-weight: bold"
             needs = qt.QLabel()
             needs.objectName = f"needs_{name}"
+            needs.wordWrap = True
+            needs.indent = INDENT
             summary = qt.QLabel(libraryText(method.summary))
             summary.objectName = f"summary_{name}"
             summary.wordWrap = True
-            summary.indent = 22
+            summary.indent = INDENT
             self._connect(button, name)
             self._group.addButton(button)
-            grid.addWidget(button, 2 * index, 0)
-            grid.addWidget(needs, 2 * index, 1)
-            grid.addWidget(summary, 2 * index + 1, 0, 1, 2)
+            # Below each other: Slicer's module panel is narrow.
+            for widget in (button, summary, needs):
+                layout.addWidget(widget)
             self.buttons[name], self.summaries[name], self.needs[name] = button, summary, needs
         self.showSummary(None, None)
 

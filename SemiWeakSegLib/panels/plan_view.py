@@ -126,7 +126,8 @@ class PlanView:
         font = qt.QFont(self.table.font)
         font.setBold(bold)
         item.setFont(font)
-        usual = self.table.palette.color(qt.QPalette.Text)
+        # The collapsed box is disabled, and its grey would stay on the cells once it is opened.
+        usual = self.table.palette.color(qt.QPalette.Active, qt.QPalette.Text)
         item.setForeground(qt.QBrush(qt.QColor(200, 30, 30) if isFaulty else usual))
 
     def _onCellChanged(self, row: int, column: int) -> None:

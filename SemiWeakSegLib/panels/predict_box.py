@@ -77,7 +77,8 @@ class PredictBox:
         self.update()
 
     def cleanup(self) -> None:
-        """The panel goes away."""
+        """The panel goes away; its widgets, after a reload, do not, and still see the scene."""
+        self.ui.predictVolumes.disconnect("checkedNodesChanged()", self._onChanged)
         if self.running:
             self._child.stop()
         self._child = None

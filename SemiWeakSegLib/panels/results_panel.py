@@ -111,6 +111,7 @@ class ResultsPanel(VTKObservationMixin):
         """Disconnect from everything."""
         self.review.drop()
         self._settled.stop()
+        self._settled.disconnect("timeout()", self._refreshRows)
         self.predictBox.cleanup()
         self.exportBox.cleanup()
         self.reportButton.cleanup()

@@ -138,14 +138,12 @@ class ResultsTable:
     def _writeRow(self, line: int, row: Any) -> None:
         item = self.table.item(line, CASE)
         item.setToolTip(str(row.labelFile))
-        # Numbers are stored as numbers: texts would sort 10 before 9.
+        # Shares between 0 and 1 with as many digits each sort as texts like the numbers they are.
         if row.uncertainty is not None:
-            self.table.item(line, UNCERTAINTY).setData(
-                qt.Qt.DisplayRole, round(float(row.uncertainty), 4)
-            )
+            self.table.item(line, UNCERTAINTY).setText(f"{row.uncertainty:.4f}")
         dice = self.table.item(line, DICE)
         if row.meanDice is not None:
-            dice.setData(qt.Qt.DisplayRole, round(float(row.meanDice), 3))
+            dice.setText(f"{row.meanDice:.3f}")
         dice.setToolTip(diceText(row.perClass))
         self.table.item(line, REVIEW).setText(reviewText(row.review))
         self.table.item(line, LOADED).setText(_("yes") if row.caseId in self.loaded else "")

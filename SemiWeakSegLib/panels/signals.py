@@ -17,6 +17,7 @@ TOPICS = (
     "results",  # predictions or their review changed
     "correct",  # a prediction is to be corrected in the editor: case id, segmentation node
     "trainAgain",  # start a run with the current choices
+    "headline",  # what a section's title says changed
     "problem",  # a sentence for the user, "" to take it back
 )
 

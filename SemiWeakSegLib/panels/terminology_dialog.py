@@ -100,7 +100,7 @@ class TerminologyDialog:
         pattern = "".join(f"(?=.*{word})" for word in words)
         self._proxy.setFilterRegularExpression(f"(?i)^{pattern}" if words else "")
 
-    def _selected(self, *_changes: object) -> None:
+    def _selected(self) -> None:
         rows = self._selection.selectedRows()
         if rows:
             self.entry.setText(self._term(rows[0]).entry)

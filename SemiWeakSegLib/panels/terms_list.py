@@ -81,6 +81,8 @@ class TermsList:
         self._layout.setContentsMargins(0, 0, 0, 0)
         self.addBox = qt.QComboBox()
         self.addBox.objectName = "addTermComboBox"
+        # The entries are sentences: the box must not be as wide as the longest.
+        self.addBox.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         self.addBox.toolTip = _(
             "Add a term to the loss of the chosen method; it is trained beside the method's own"
         )

@@ -64,7 +64,9 @@ class AnnotationFiles:
             return []  # what cannot be read now may name any of them
         removed = []
         for name in old:
-            if any(json.dumps(name, ensure_ascii=False)[1:-1] in text for text in texts):
+            # Other programs write letters like "é" as escapes.
+            forms = {json.dumps(name, ensure_ascii=ascii)[1:-1] for ascii in (False, True)}
+            if any(form in text for form in forms for text in texts):
                 continue
             path = self.folder / name
             for file in (path, path.with_name(_stem(name) + SEGMENTATION_SUFFIX)):
@@ -96,7 +98,9 @@ class AnnotationFiles:
 
 def versionOf(name: str, caseId: str) -> int | None:
     """The number of the version that a file name of the case has, None for another's file."""
-    match = re.fullmatch(re.escape(fileSafe(caseId)) + r"-(\d+)\..+", name, re.IGNORECASE)
+    # Not just any ending: "a-1.b-2.nii.gz" is a file of the case "a-1.b", not of "a".
+    pattern = re.escape(fileSafe(caseId)) + r"-(\d+)(\.nii\.gz|\.png|\.seg\.nrrd)"
+    match = re.fullmatch(pattern, name, re.IGNORECASE)
     return int(match[1]) if match else None
 
 

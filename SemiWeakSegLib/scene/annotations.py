@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import slicer
 
-from SemiWeakSegLib.cohort import Case, ImageError, write_label
+from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.scene import box_drawing, segment_drawing
 from SemiWeakSegLib.scene.annotation_types import MODES, Annotation, SaveReport
-from SemiWeakSegLib.scene.drawings import drawingBeside, writeDrawing
+from SemiWeakSegLib.scene.annotation_writing import removeVersion, writeLabel
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.hierarchy import (
     parentItem,
@@ -18,7 +18,7 @@ from SemiWeakSegLib.scene.hierarchy import (
 )
 from SemiWeakSegLib.scene.label_maps import Label, labelOfSegmentation
 from SemiWeakSegLib.scene.node_names import ANNOTATION
-from SemiWeakSegLib.scene.nodes import removeNode
+from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
 from SemiWeakSegLib.scene.segment_classes import (
     BACKGROUND,
     adoptSegments,
@@ -137,22 +137,12 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
         node, annotation.volume, study.classes, dense=annotation.mode == "segment"
     )
     _requireDrawn(annotation, label)
-    path = study.newAnnotationPath(case)
-    drawing = drawingBeside(path)
     array = label.array if geometry.dimension == 3 else label.array[0]
+    path = writeLabel(study, case, array, node, annotation.volume)
     try:
-        writeDrawing(node, annotation.volume, drawing)
-        write_label(path, array, geometry)
         study.setLabel(case.id, path)
-    except Exception as error:
-        for file in (path, drawing):
-            file.unlink(missing_ok=True)
-        if isinstance(error, (OSError, ImageError)):
-            raise SceneError(
-                _("Case {case}: the annotation cannot be saved: {reason}").format(
-                    case=case.id, reason=error
-                )
-            ) from error
+    except Exception:
+        removeVersion(path)
         raise
     annotation.case = study.case(case.id)
     annotation.classes = list(study.classes)
@@ -245,10 +235,8 @@ def _drawn(annotation: Annotation) -> object:
 
 
 def _referred(volume: slicer.vtkMRMLScalarVolumeNode) -> bool:
-    scene = volume.GetScene()
     role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode") for index in range(count)]
+    nodes = nodesOfClass("vtkMRMLSegmentationNode")
     return any(node.GetNodeReferenceID(role) == volume.GetID() for node in nodes)
 
 

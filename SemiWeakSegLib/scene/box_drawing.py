@@ -16,7 +16,7 @@ from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.grids import arrayOf, gridOfVolume, ijkToRas, worldFromLocal
 from SemiWeakSegLib.scene.image_axes import imageGrid
 from SemiWeakSegLib.scene.node_names import ANNOTATION, BOX, CASE, COHORT, LABEL
-from SemiWeakSegLib.scene.nodes import removeNode
+from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
 from SemiWeakSegLib.scene.rois import boxOfRoi, newRoi, placeRoi, roiOfBox
 from SemiWeakSegLib.scene.texts import tr as _
 from SemiWeakSegLib.scene.volumes import checkImageGrid
@@ -136,12 +136,9 @@ def sameBoxes(one: Sequence[Box], other: Sequence[Box]) -> bool:
 
 def roisIn(caseId: str, cohortFile: str) -> list[slicer.vtkMRMLMarkupsROINode]:
     """The ROI nodes that are marked as boxes of a case of a cohort."""
-    scene = slicer.mrmlScene
-    count = scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLMarkupsROINode") for index in range(count)]
     return [
         node
-        for node in nodes
+        for node in nodesOfClass("vtkMRMLMarkupsROINode")
         if node.GetAttribute(ANNOTATION) == "box"
         and node.GetAttribute(CASE) == caseId
         and node.GetAttribute(COHORT) == cohortFile

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from SemiWeakSegLib.cohort import Box, Case, SegmentClass
+from SemiWeakSegLib.scene.class_changes import movedIndices
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.texts import tr as _
 
@@ -90,13 +91,7 @@ def withLookedAtMoved(
     cases: Iterable[Case], old: Sequence[SegmentClass], new: Sequence[SegmentClass]
 ) -> list[Case]:
     """Copies whose ``looked_at`` follows the classes to their new indices, without those gone."""
-    byName = {item.name.casefold(): item.index for item in new}
-    kept = {item.index for item in new}
-    moved = {}
-    for item in old:
-        index = byName.get(item.name.casefold(), item.index)
-        if index in kept:
-            moved[item.index] = index
+    moved = movedIndices(old, new)
     return [
         case
         if case.looked_at is None

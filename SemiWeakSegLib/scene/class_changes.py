@@ -38,23 +38,29 @@ def checkClasses(classes: Sequence[SegmentClass]) -> None:
         seen.add(name)
 
 
-def changedIndices(old: Sequence[SegmentClass], new: Sequence[SegmentClass]) -> list[int]:
-    """Old indices that would be without a class, or belong to another class than before.
+def movedIndices(old: Sequence[SegmentClass], new: Sequence[SegmentClass]) -> dict[int, int]:
+    """Old index -> new index of every class that is still there.
 
     A class is followed by its name; another name at the same index is a renaming if that name was
     nobody else's and the old one is gone.
     """
-    newIndices = {item.name.strip().casefold(): item.index for item in new}
-    oldNames = {item.name.strip().casefold() for item in old}
-    newNames = {item.index: item.name.strip().casefold() for item in new}
-    changed = []
+    byName = {item.name.strip().casefold(): item.index for item in new}
+    former = {item.name.strip().casefold() for item in old}
+    renamed = {item.index for item in new if item.name.strip().casefold() not in former}
+    moved = {}
     for item in old:
-        name = item.name.strip().casefold()
-        moved = newIndices.get(name, item.index) != item.index
-        replaced = newNames.get(item.index) != name and newNames.get(item.index) in oldNames
-        if item.index not in newNames or moved or replaced:
-            changed.append(item.index)
-    return changed
+        index = byName.get(item.name.strip().casefold())
+        if index is None and item.index in renamed:
+            index = item.index
+        if index is not None:
+            moved[item.index] = index
+    return moved
+
+
+def changedIndices(old: Sequence[SegmentClass], new: Sequence[SegmentClass]) -> list[int]:
+    """Old indices that would be without a class, or belong to another class than before."""
+    moved = movedIndices(old, new)
+    return [item.index for item in old if moved.get(item.index) != item.index]
 
 
 class ClassUse:

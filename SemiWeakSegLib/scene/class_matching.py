@@ -22,11 +22,6 @@ class ClassMatch:
     indices: dict[int, int]
     named: bool
 
-    @property
-    def isIdentity(self) -> bool:
-        """Whether no label value has to change."""
-        return all(old == new for old, new in self.indices.items())
-
 
 def matchClasses(foreign: list[SegmentClass], own: list[SegmentClass]) -> ClassMatch:
     """Match by name, whatever the case of its letters; a value without a name is its own index.

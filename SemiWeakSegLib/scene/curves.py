@@ -11,6 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from SemiWeakSegLib.scene.curve_points import Points, RunPoints
+from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.texts import tr as _
 
 CURVES = "SemiWeakSeg.Curves"
@@ -77,7 +78,7 @@ class Curves:
     def remove(self) -> None:
         """Remove the nodes from the scene."""
         for className in ("vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLTableNode"):
-            for node in slicer.util.getNodesByClass(className):
+            for node in nodesOfClass(className):
                 name = node.GetAttribute(CURVES) or ""
                 if name.startswith((f"{self.runName} {LOSSES}", f"{self.runName} {DICE}")):
                     slicer.mrmlScene.RemoveNode(node)
@@ -102,12 +103,8 @@ class Curves:
 
     def _find(self, className: str, name: str) -> Any:
         wanted = f"{self.runName} {name}"
-        scene = slicer.mrmlScene
-        for index in range(scene.GetNumberOfNodesByClass(className)):
-            node = scene.GetNthNodeByClass(index, className)
-            if node.GetAttribute(CURVES) == wanted:
-                return node
-        return None
+        nodes = nodesOfClass(className)
+        return next((node for node in nodes if node.GetAttribute(CURVES) == wanted), None)
 
     def _add(self, className: str, title: str, name: str) -> Any:
         node = slicer.mrmlScene.AddNewNodeByClass(className, title)

@@ -14,6 +14,7 @@ from SemiWeakSegLib.runs.atomic import write_json
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.folder_sources import AddReport
 from SemiWeakSegLib.scene.grids import gridOfVolume
+from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.texts import tr as _
 from SemiWeakSegLib.scene.volume_sources import Volume, addAsCases, savedVolume
@@ -26,9 +27,7 @@ IGNORED = ("dicomdir", ".ds_store", "thumbs.db")
 def dicomVolumes() -> list[Volume]:
     """The scalar volumes in the scene that came from DICOM."""
     return [
-        node
-        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        if node.GetAttribute(INSTANCES)
+        node for node in nodesOfClass("vtkMRMLScalarVolumeNode") if node.GetAttribute(INSTANCES)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,19 @@ SAME_GRID = 1e-3
 
 def headerOf(case: Case) -> ImageHeader:
     """The header of the case's first image; raises SceneError naming the case."""
+    image = case.images[0]
     try:
-        return read_header(case.images[0])
+        if image.is_dir():
+            return _headerOfSeries(image, image.stat().st_mtime_ns)
+        return read_header(image)
     except ImageError as error:
         raise SceneError(_("Case {case}: {reason}").format(case=case.id, reason=error)) from None
+
+
+@functools.lru_cache(maxsize=64)
+def _headerOfSeries(folder: Path, changed: int) -> ImageHeader:
+    """Every file of the folder is read for it, which opening and saving a case asks for often."""
+    return read_header(folder)
 
 
 def readVolume(case: Case) -> slicer.vtkMRMLScalarVolumeNode:

@@ -80,11 +80,6 @@ class Inspection:
         """The problems of a case; None: those of the cohort as a whole."""
         return list(self._byCase.get(caseId, ()))
 
-    def severityOf(self, caseId: str | None) -> str:
-        """The worst that was found: "error", "warning" or ""."""
-        severities = {problem.severity for problem in self._byCase.get(caseId, ())}
-        return next((each for each in ("error", "warning") if each in severities), "")
-
     @property
     def hasErrors(self) -> bool:
         """Whether there is a problem that keeps the cohort from training."""

@@ -9,6 +9,7 @@ import slicer
 import vtk
 
 from SemiWeakSegLib.runs import RunFolder
+from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.result_rows import readMetrics
 from SemiWeakSegLib.scene.texts import tr as _
 
@@ -94,7 +95,7 @@ def _text(value: Any) -> str:
 
 
 def _existing(run: RunFolder) -> slicer.vtkMRMLTableNode | None:
-    for node in slicer.util.getNodesByClass("vtkMRMLTableNode"):
+    for node in nodesOfClass("vtkMRMLTableNode"):
         if node.GetAttribute(METRICS) == str(run.path):
             return node
     return None

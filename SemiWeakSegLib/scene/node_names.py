@@ -17,6 +17,9 @@ GRID = "SemiWeakSeg.Grid"
 CHANNEL = "SemiWeakSeg.Channel"
 """Volume: number of the channel, from 0."""
 
+BINDING = (CASE, COHORT, IMAGE, GRID, CHANNEL)
+"""What makes a volume that of a case."""
+
 ANNOTATION = "SemiWeakSeg.Annotation"
 """Segmentation or ROI: the kind of work it is the drawing of (see ``annotations.MODES``)."""
 

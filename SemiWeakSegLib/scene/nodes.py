@@ -1,8 +1,17 @@
-"""Removing nodes together with what only they use."""
+"""Nodes of the scene: listed by class, and removed together with what only they use."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import slicer
+
+
+def nodesOfClass(className: str) -> list[Any]:
+    """The nodes of a class in the scene, the oldest first; hidden ones too."""
+    scene = slicer.mrmlScene
+    count = scene.GetNumberOfNodesByClass(className)
+    return [scene.GetNthNodeByClass(index, className) for index in range(count)]
 
 
 def removeNode(node: slicer.vtkMRMLNode) -> None:

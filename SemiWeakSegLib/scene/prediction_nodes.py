@@ -10,16 +10,16 @@ import slicer
 
 from SemiWeakSegLib.cohort import Case, ImageError, read_image, read_label
 from SemiWeakSegLib.runs import RunFolder
-from SemiWeakSegLib.scene.dense_labels import denseArray
+from SemiWeakSegLib.scene.annotation_writing import denseArray
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.grids import asSlice, gridOfVolume, setGrid
 from SemiWeakSegLib.scene.hierarchy import placeBeside, placeUnderCohort
 from SemiWeakSegLib.scene.image_axes import imageGrid, toNodeAxes
-from SemiWeakSegLib.scene.node_names import CASE, CLASS
-from SemiWeakSegLib.scene.nodes import removeNode
+from SemiWeakSegLib.scene.node_names import CASE
+from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
 from SemiWeakSegLib.scene.result_rows import ResultRow
 from SemiWeakSegLib.scene.run_classes import cohortOfRun, inClassesOf
-from SemiWeakSegLib.scene.segments import classOfSegment, segmentationOfLabel, segmentIdOfClass
+from SemiWeakSegLib.scene.segments import segmentationOfLabel, unknownSegments
 from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.texts import tr as _
 from SemiWeakSegLib.scene.volumes import checkImageGrid, headerOf, loadCase
@@ -32,6 +32,9 @@ PREDICTION = "SemiWeakSeg.Prediction"
 
 CONTENT = "SemiWeakSeg.Content"
 """Segmentation: digest of the label map as it was loaded, which tells whether it was edited."""
+
+FILE = "SemiWeakSeg.PredictionFile"
+"""Segmentation or volume: the run's file that it shows."""
 
 UNCERTAINTY = "SemiWeakSeg.Uncertainty"
 """Volume: "1", the uncertainty map of a run."""
@@ -83,17 +86,12 @@ def predictedArray(study: Study, run: RunFolder, row: ResultRow, case: Case) -> 
 
 
 def loadResult(
-    study: Study,
-    run: RunFolder,
-    row: ResultRow,
-    uncertainty: bool = False,
-    into: slicer.vtkMRMLSegmentationNode | None = None,
+    study: Study, run: RunFolder, row: ResultRow, uncertainty: bool = False
 ) -> slicer.vtkMRMLSegmentationNode:
     """The prediction of a case as a segmentation of its volume, which is loaded if need be.
 
     A prediction of this run and case that was loaded before and not edited gives way; an edited
-    one stays beside the new one. ``into``: a node of one's own that gets the segments in addition
-    to its own. ``uncertainty``: show the uncertainty map too. Raises SceneError.
+    one stays beside the new one. ``uncertainty``: show the uncertainty map too. Raises SceneError.
     """
     case = caseOfRow(study, run, row)
     array = predictedArray(study, run, row, case)
@@ -106,17 +104,14 @@ def loadResult(
     node.SetAttribute(RUN, str(run.path))
     node.SetAttribute(PREDICTION, "1")
     node.SetAttribute(CONTENT, _digest(array))
-    for other in predictionsInScene(run, row.caseId):
+    node.SetAttribute(FILE, str(row.labelFile))
+    for other in predictionsOf(run, row):
         if other is not node and not isEdited(study, other, volume, case):
             removeNode(other)
     node.SetName(name)
     if uncertainty and row.uncertaintyFile is not None:
         loadUncertainty(study, run, row)
-    if into is None:
-        return node
-    _copySegments(node, into)
-    removeNode(node)
-    return into
+    return node
 
 
 def predictionsInScene(
@@ -125,11 +120,32 @@ def predictionsInScene(
     """The loaded predictions of a run (of one case), the newest last."""
     return [
         node
-        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        for node in nodesOfClass("vtkMRMLSegmentationNode")
         if node.GetAttribute(PREDICTION) == "1"
         and node.GetAttribute(RUN) == str(run.path)
         and caseId in (None, node.GetAttribute(CASE))
     ]
+
+
+def predictionsOf(run: RunFolder, row: ResultRow) -> list[slicer.vtkMRMLSegmentationNode]:
+    """The loaded predictions of a row; a new image that is called like a case has its own."""
+    nodes = predictionsInScene(run, row.caseId)
+    return [node for node in nodes if node.GetAttribute(FILE) == str(row.labelFile)]
+
+
+def loadedPrediction(
+    study: Study, run: RunFolder, row: ResultRow, case: Case, predicted: np.ndarray
+) -> slicer.vtkMRMLSegmentationNode | None:
+    """The newest loaded prediction that was edited, or is what the run predicts now.
+
+    One that shows, untouched, what the run predicted before says nothing about ``predicted``.
+    """
+    for node in reversed(predictionsOf(run, row)):
+        if node.GetAttribute(CONTENT) == _digest(predicted):
+            return node
+        if isEdited(study, node, loadCase(case, study.path), case):
+            return node
+    return None
 
 
 def isEdited(
@@ -139,7 +155,7 @@ def isEdited(
     case: Case,
 ) -> bool:
     """Whether a loaded prediction is no longer what was loaded."""
-    if node.GetSegmentation().GetNumberOfSegments() != len(study.classes):
+    if unknownSegments(node, study.classes):
         return True
     try:
         array = denseArray(node, volume, case, study.classes)
@@ -169,7 +185,7 @@ def loadUncertainty(study: Study, run: RunFolder, row: ResultRow) -> slicer.vtkM
                 case=case.id, file=Path(row.uncertaintyFile).name
             )
         )
-    node = _uncertaintyInScene(run, case.id)
+    node = _uncertaintyInScene(row.uncertaintyFile)
     if node is None:
         node = slicer.mrmlScene.AddNewNodeByClass(
             "vtkMRMLScalarVolumeNode", _("{case} uncertainty").format(case=case.id)
@@ -177,6 +193,7 @@ def loadUncertainty(study: Study, run: RunFolder, row: ResultRow) -> slicer.vtkM
         node.SetAttribute(CASE, case.id)
         node.SetAttribute(RUN, str(run.path))
         node.SetAttribute(UNCERTAINTY, "1")
+        node.SetAttribute(FILE, str(row.uncertaintyFile))
     # Slicer may keep the slices in the other order than the file has them.
     slicer.util.updateVolumeFromArray(node, toNodeAxes(values, volume))
     setGrid(node, gridOfVolume(volume))
@@ -191,19 +208,15 @@ def loadUncertainty(study: Study, run: RunFolder, row: ResultRow) -> slicer.vtkM
 
 def hideUncertainty() -> None:
     """Take uncertainty maps out of the slice views; the volumes stay in the scene."""
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+    for node in nodesOfClass("vtkMRMLSliceCompositeNode"):
         shown = slicer.mrmlScene.GetNodeByID(node.GetForegroundVolumeID() or "")
         if shown is not None and shown.GetAttribute(UNCERTAINTY) == "1":
             node.SetForegroundVolumeID(None)
 
 
-def _uncertaintyInScene(run: RunFolder, caseId: str) -> slicer.vtkMRMLScalarVolumeNode | None:
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if (
-            node.GetAttribute(UNCERTAINTY) == "1"
-            and node.GetAttribute(RUN) == str(run.path)
-            and node.GetAttribute(CASE) == caseId
-        ):
+def _uncertaintyInScene(file: Path) -> slicer.vtkMRMLScalarVolumeNode | None:
+    for node in nodesOfClass("vtkMRMLScalarVolumeNode"):
+        if node.GetAttribute(UNCERTAINTY) == "1" and node.GetAttribute(FILE) == str(file):
             return node
     return None
 
@@ -220,23 +233,6 @@ def _colour(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     display.SetAutoThreshold(False)
     display.SetThreshold(SHOWN_FROM, 1.0)
     display.SetApplyThreshold(True)
-
-
-def _copySegments(
-    source: slicer.vtkMRMLSegmentationNode, target: slicer.vtkMRMLSegmentationNode
-) -> None:
-    """Add the segments; where the target has one of the class, the new one says what it is."""
-    segmentation = source.GetSegmentation()
-    for segmentId in list(segmentation.GetSegmentIDs()):
-        index = classOfSegment(source, segmentId)
-        isSecond = index is not None and segmentIdOfClass(target, index) is not None
-        copyId = target.GetSegmentation().GenerateUniqueSegmentID(segmentId)
-        copy = slicer.vtkSegment()
-        copy.DeepCopy(segmentation.GetSegment(segmentId))
-        if isSecond:
-            copy.RemoveTag(CLASS)
-            copy.SetName(_("{name} (prediction)").format(name=copy.GetName()))
-        target.GetSegmentation().AddSegment(copy, copyId)
 
 
 def _digest(array: np.ndarray) -> str:

@@ -86,7 +86,7 @@ class RecordedCohort:
             yield
             return
         before = self._cohort
-        self._group = group = _Group()
+        self._group = group = _Group(before)
         group.add(done, undone)
         try:
             yield
@@ -156,6 +156,13 @@ class RecordedCohort:
         self._history.push(Change(_("Reload"), before, cohort))
         self._tell()
 
+    def _states(self) -> Iterator[Cohort]:
+        """The cohort as it is, and every state that it can return to."""
+        yield self._cohort
+        if self._group is not None:
+            yield self._group.before
+        yield from self._history.states()
+
     def _replaceCases(self, text: str, changed: Mapping[str, Case]) -> None:
         # A file made elsewhere may hold an id twice: only the case that `case` tells is replaced.
         cases = [
@@ -189,7 +196,8 @@ class RecordedCohort:
 class _Group:
     """Changes that are becoming one step."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Cohort) -> None:
+        self.before = before
         self.done: list[Callable[[], None]] = []
         self.undone: list[Callable[[], None]] = []
 

@@ -7,13 +7,18 @@ from os import PathLike
 from pathlib import Path
 
 from SemiWeakSegLib.runs import RunFolder
-from SemiWeakSegLib.scene.case_ids import fileSafe
+from SemiWeakSegLib.scene.case_ids import distinctId
 from SemiWeakSegLib.scene.class_changes import shortList
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.exporting import exportDicomSeg, exportSegmentation
 from SemiWeakSegLib.scene.hierarchy import parentItem, removeCaseItemIfEmpty
 from SemiWeakSegLib.scene.nodes import removeNode
-from SemiWeakSegLib.scene.prediction_nodes import caseOfRow, loadResult, predictionsInScene
+from SemiWeakSegLib.scene.prediction_nodes import (
+    caseOfRow,
+    loadedPrediction,
+    loadResult,
+    predictedArray,
+)
 from SemiWeakSegLib.scene.result_rows import ResultRow
 from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.texts import tr as _
@@ -52,7 +57,9 @@ def exportResults(
         )
     rows = list(rows)
     target = Path(folder).absolute()
-    paths = [target / f"{fileSafe(row.caseId)}{FORMATS[format]}" for row in rows]
+    # Ids of foreign cohorts may differ in what file names cannot hold.
+    taken: set[str] = set()
+    paths = [target / f"{distinctId(row.caseId, taken)}{FORMATS[format]}" for row in rows]
     existing = [path.name for path in paths if path.exists()]
     if existing and not overwrite:
         raise SceneError(
@@ -74,8 +81,9 @@ def exportResults(
 def _export(study: Study, run: RunFolder, row: ResultRow, path: Path, format: str) -> None:
     case = caseOfRow(study, run, row)
     hadVolume = volumeOfCase(case) is not None
-    loaded = predictionsInScene(run, row.caseId)
-    node = loaded[-1] if loaded else loadResult(study, run, row)
+    predicted = predictedArray(study, run, row, case)
+    loaded = loadedPrediction(study, run, row, case, predicted)
+    node = loaded or loadResult(study, run, row)
     volume = loadCase(case, study.path)
     try:
         if format == "dicom":
@@ -83,7 +91,7 @@ def _export(study: Study, run: RunFolder, row: ResultRow, path: Path, format: st
         else:
             exportSegmentation(node, volume, path, study.classes)
     finally:
-        if not loaded:
+        if loaded is None:
             removeNode(node)
         if not hadVolume:
             item = parentItem(volume)

@@ -10,24 +10,27 @@ import slicer
 
 from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.runs import RunFolder
-from SemiWeakSegLib.scene.dense_labels import denseArray, writeDense
+from SemiWeakSegLib.scene.annotation_writing import denseArray, writeLabel
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.metrics_table import metricsTable
 from SemiWeakSegLib.scene.node_names import CASE
+from SemiWeakSegLib.scene.nodes import removeNode
 from SemiWeakSegLib.scene.prediction_nodes import (
     PREDICTION,
     caseOfRow,
     hideUncertainty,
     isEdited,
+    loadedPrediction,
     loadResult,
     loadUncertainty,
     predictedArray,
     predictionsInScene,
+    predictionsOf,
 )
 from SemiWeakSegLib.scene.result_export import FORMATS, exportResults
 from SemiWeakSegLib.scene.result_rows import ResultRow, listResults, nextByUncertainty, reviewKey
 from SemiWeakSegLib.scene.reviews import Reviews
-from SemiWeakSegLib.scene.run_classes import cohortOfRun
+from SemiWeakSegLib.scene.run_classes import classesSeen
 from SemiWeakSegLib.scene.segments import unknownSegments
 from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.texts import tr as _
@@ -83,20 +86,20 @@ def accept(
         )
     case = study.case(row.caseId)
     predicted = predictedArray(study, run, row, case)
-    segmentation = segmentation or _loaded(run, row)
+    segmentation = segmentation or loadedPrediction(study, run, row, case, predicted)
     if segmentation is None:
-        path, state = writeDense(study, case, predicted), "accepted"
+        path, state = writeLabel(study, case, predicted), "accepted"
     else:
         array = _arrayOf(study, case, segmentation)
         volume = loadCase(case, study.path)
-        path = writeDense(study, case, array, segmentation, volume)
+        path = writeLabel(study, case, array, segmentation, volume)
         state = "accepted" if np.array_equal(array, predicted) else "corrected"
     before = row.review
 
     def review(value: str) -> None:
         setReview(run, row, value)
 
-    label = replace(case, label=path, looked_at=_seen(study, run))
+    label = replace(case, label=path, looked_at=classesSeen(study, run))
     with study.grouped(
         _("Accept prediction of {case}").format(case=case.id),
         done=lambda: review(state),
@@ -122,19 +125,14 @@ def reject(study: Study, run: RunFolder, row: ResultRow) -> None:
     The case's annotation stays as it is. Raises SceneError.
     """
     setReview(run, row, "rejected")
-    nodes = predictionsInScene(run, row.caseId)
+    nodes = predictionsOf(run, row)
     if not nodes:
         return
     case = caseOfRow(study, run, row)
     volume = loadCase(case, study.path)
     for node in nodes:
         if not isEdited(study, node, volume, case):
-            slicer.mrmlScene.RemoveNode(node)
-
-
-def _loaded(run: RunFolder, row: ResultRow) -> slicer.vtkMRMLSegmentationNode | None:
-    nodes = predictionsInScene(run, row.caseId)
-    return nodes[-1] if nodes else None
+            removeNode(node)
 
 
 def _arrayOf(study: Study, case: Case, segmentation: slicer.vtkMRMLSegmentationNode) -> np.ndarray:
@@ -154,11 +152,3 @@ def _arrayOf(study: Study, case: Case, segmentation: slicer.vtkMRMLSegmentationN
             ).format(case=case.id, names=", ".join(unknown))
         )
     return denseArray(segmentation, loadCase(case, study.path), case, study.classes)
-
-
-def _seen(study: Study, run: RunFolder) -> tuple[int, ...] | None:
-    """The classes that the run knew of; None where these are all."""
-    known = {item.name.strip().casefold() for item in cohortOfRun(run).classes}
-    if len(known) >= len(study.classes):
-        return None
-    return tuple(item.index for item in study.classes if item.name.strip().casefold() in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -82,7 +83,7 @@ def _versionOf(prediction: Path | None) -> dict[str, Any]:
         return {}
     try:
         state = prediction.stat()
-        digest = hashlib.sha256(prediction.read_bytes()).hexdigest()
+        digest = _digest(prediction, state.st_size, state.st_mtime_ns)
     except OSError:
         return {}
     return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest}
@@ -98,6 +99,12 @@ def _isOf(entry: dict[str, Any], prediction: Path) -> bool:
         if state.st_size != entry.get("size"):
             return False
         # A run that was copied has other times but the same predictions.
-        return hashlib.sha256(prediction.read_bytes()).hexdigest() == entry["sha256"]
+        return _digest(prediction, state.st_size, state.st_mtime_ns) == entry["sha256"]
     except OSError:
         return True  # the file is gone or out of reach: nothing new to judge
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(prediction: Path, size: int, changed: int) -> str:
+    """Of this version of a file, which is read once: a list is asked for again and again."""
+    return hashlib.sha256(prediction.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ import numpy as np
 from SemiWeakSegLib.cohort import Cohort, CohortFileError, SegmentClass
 from SemiWeakSegLib.cohort.annotation import remap
 from SemiWeakSegLib.runs import RunFolder
+from SemiWeakSegLib.scene.class_changes import movedIndices
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.texts import tr as _
@@ -21,21 +22,10 @@ def cohortOfRun(run: RunFolder) -> Cohort:
 
 
 def classIndices(run: list[SegmentClass], now: list[SegmentClass]) -> dict[int, int]:
-    """Index in the run -> index now: by name, else at the same index where it was renamed.
-
-    Raises SceneError for a class that the cohort has no more.
-    """
-    byName = {item.name.strip().casefold(): item.index for item in now}
-    former = {item.name.strip().casefold() for item in run}
-    renamed = {item.index for item in now if item.name.strip().casefold() not in former}
-    indices = {}
+    """Index in the run -> index now; raises SceneError for a class that the cohort has no more."""
+    indices = movedIndices(run, now)
     for item in run:
-        name = item.name.strip().casefold()
-        if name in byName:
-            indices[item.index] = byName[name]
-        elif item.index in renamed:
-            indices[item.index] = item.index
-        else:
+        if item.index not in indices:
             raise SceneError(
                 _(
                     "The run predicts class {name!r}, which the cohort has no more. Add the class "
@@ -50,3 +40,9 @@ def inClassesOf(study: Study, run: RunFolder, array: np.ndarray) -> np.ndarray:
     indices = classIndices(cohortOfRun(run).classes, study.classes)
     changed = {old: new for old, new in indices.items() if old != new}
     return remap(array, changed) if changed else array
+
+
+def classesSeen(study: Study, run: RunFolder) -> tuple[int, ...] | None:
+    """The study's classes that the run knew of; None where these are all."""
+    seen = sorted(classIndices(cohortOfRun(run).classes, study.classes).values())
+    return None if len(seen) == len(study.classes) else tuple(seen)

@@ -15,7 +15,8 @@ from SemiWeakSegLib.scene.node_names import CLASS, LOOK
 from SemiWeakSegLib.scene.texts import tr as _
 
 BACKGROUND = 0
-BACKGROUND_COLOR = (0.42, 0.55, 0.68)
+# Pale: no class of the list below, nor a usual anatomical colour, is mistaken for it.
+BACKGROUND_COLOR = (0.65, 0.95, 0.85)
 
 _COLORS = (
     *((0.90, 0.25, 0.22), (0.25, 0.70, 0.30), (0.25, 0.45, 0.95), (0.95, 0.75, 0.20)),

@@ -14,7 +14,7 @@ from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.grids import asSlice, otherFromLocal
 from SemiWeakSegLib.scene.label_maps import labelOfSegmentation, segmentationOfLabel
 from SemiWeakSegLib.scene.node_names import ANNOTATION, CASE, COHORT, LABEL
-from SemiWeakSegLib.scene.nodes import removeNode
+from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
 from SemiWeakSegLib.scene.segment_classes import (
     BACKGROUND,
     adoptSegments,
@@ -112,11 +112,8 @@ def _inScene(
     One that belongs to an older label, or was begun in another mode and is empty, is removed; if
     it holds strokes that are saved nowhere it stays in the scene, but is nobody's drawing.
     """
-    scene = slicer.mrmlScene
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLSegmentationNode") for index in range(count)]
     current = None
-    for node in nodes:
+    for node in nodesOfClass("vtkMRMLSegmentationNode"):
         if node.GetAttribute(CASE) != case.id or node.GetAttribute(COHORT) != str(study.path):
             continue
         drawnMode = node.GetAttribute(ANNOTATION)
@@ -191,6 +188,7 @@ def _restored(
             scribbled = segmentIdOfClass(node, BACKGROUND) is not None
             for mode in ("scribble", "segment") if scribbled else ("segment", "scribble"):
                 if _shows(node, volume, study, label, mode == "segment"):
+                    _removeFormer(node, volume, study)
                     _dressAll(node, study)
                     return node, mode
             removeNode(node)
@@ -217,6 +215,23 @@ def _dressAll(node: slicer.vtkMRMLSegmentationNode, study: Study) -> None:
         segmentClass = classByIndex(study.classes, taggedClass(segment) or BACKGROUND)
         if taggedClass(segment) is not None and segmentClass is not None:
             dressAgain(segment, segmentClass)
+
+
+def _removeFormer(
+    node: slicer.vtkMRMLSegmentationNode, volume: slicer.vtkMRMLScalarVolumeNode, study: Study
+) -> None:
+    """Remove empty segments of classes that were removed: strokes in them would be of no class."""
+    segmentation = node.GetSegmentation()
+    known = {BACKGROUND, *(each.index for each in study.classes)}
+    former = [
+        segmentId
+        for segmentId in segmentation.GetSegmentIDs()
+        if taggedClass(segmentation.GetSegment(segmentId)) not in {None, *known}
+    ]
+    drawn = segmentMasks(node, volume, former)
+    for segmentId in former:
+        if segmentId not in drawn:
+            segmentation.RemoveSegment(segmentId)
 
 
 def _addMissing(

@@ -30,7 +30,6 @@ __all__ = [
     "CLASS",
     "Label",
     "Overlap",
-    "addSegmentOfClass",
     "adoptSegments",
     "classOfSegment",
     "classesOfSegments",
@@ -59,16 +58,3 @@ def newSegmentation(
     node = emptySegmentation(name, volumeNode)
     fillWithClasses(node, volumeNode, [*([backgroundClass()] if background else []), *classes])
     return node
-
-
-def addSegmentOfClass(
-    segmentationNode: slicer.vtkMRMLSegmentationNode,
-    volumeNode: slicer.vtkMRMLVolumeNode,
-    segmentClass: SegmentClass,
-) -> str:
-    """Add an empty segment for a class; returns the segment's id."""
-    before = set(segmentationNode.GetSegmentation().GetSegmentIDs())
-    fillWithClasses(segmentationNode, volumeNode, [segmentClass])
-    return next(
-        each for each in segmentationNode.GetSegmentation().GetSegmentIDs() if each not in before
-    )

@@ -32,13 +32,20 @@ class StoredCohort:
     def read(self) -> Cohort:
         """The cohort in the file; SceneError where it cannot be read."""
         for _attempt in range(READ_ATTEMPTS):
-            state, before = self._state(), self._content()
             try:
+                state, before = self._state(), self._content()
                 cohort = Cohort.load(self.path)
+                after = self._content()
             except CohortFileError as error:
                 raise SceneError(str(error)) from error
+            except OSError as error:
+                raise SceneError(
+                    _("{file}: cannot be read ({reason}).").format(
+                        file=self.path, reason=error.strerror or error
+                    )
+                ) from error
             # What was decoded must be what a later change is compared with.
-            if before == self._content():
+            if before == after:
                 self._known, self._known_state = before, state
                 return cohort
         raise SceneError(
@@ -71,7 +78,10 @@ class StoredCohort:
         state = self._state()
         if state is None or state == self._known_state:
             return False
-        content = self._content()
+        try:
+            content = self._content()
+        except OSError:
+            return False  # being replaced, or out of reach: asked again the next time
         if content is None or content == self._known:
             self._known_state = state
             return False

@@ -12,7 +12,11 @@ from SemiWeakSegLib.cohort import ROLES, Box, Case, Cohort, SegmentClass, split
 from SemiWeakSegLib.scene import case_edits
 from SemiWeakSegLib.scene.annotation_files import AnnotationFiles
 from SemiWeakSegLib.scene.case_ids import distinctId, fileSafe, folded
-from SemiWeakSegLib.scene.class_changes import ClassUse, checkClasses, requireUnused
+from SemiWeakSegLib.scene.class_changes import (
+    ClassUse,
+    checkClasses,
+    requireUnused,
+)
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.recorded_cohort import RecordedCohort
 from SemiWeakSegLib.scene.run_folders import RunFolders
@@ -30,6 +34,7 @@ class Study(RecordedCohort):
 
     def __init__(self, stored: StoredCohort, cohort: Cohort):
         super().__init__(stored, cohort)
+        self._toldClasses = self.classes
         self._classUse = ClassUse()
         self._signature: tuple[int, Signature] | None = None
         self.annotationFiles = AnnotationFiles(self.folder / "annotations")
@@ -222,10 +227,6 @@ class Study(RecordedCohort):
             raise SceneError(str(error)) from error
         self._change(_("Split cases"), cases=cases)
 
-    def setDescription(self, description: str) -> None:
-        """Set the cohort's description."""
-        self._change(_("Change description"), description=description)
-
     # Files and runs
 
     def newAnnotationPath(self, case: Case) -> Path:
@@ -256,6 +257,13 @@ class Study(RecordedCohort):
 
     # Inside
 
+    def _tell(self) -> None:
+        old, self._toldClasses = self._toldClasses, self.classes
+        if old != self._toldClasses:
+            # What is drawn in the scene, saved or not, must keep its class, whoever changed them.
+            _moveDrawn(old, self._toldClasses, str(self.path))
+        super()._tell()
+
     def _named(self, caseIds: Iterable[str]) -> dict[str, Case]:
         return {caseId: self.case(caseId) for caseId in caseIds}
 
@@ -263,7 +271,7 @@ class Study(RecordedCohort):
         """Names of all label files that the cohort uses or can return to."""
         names: set[str] = set()
         seen: set[int] = set()
-        for cohort in (self._cohort, *self._history.states()):
+        for cohort in self._states():
             for case in cohort.cases:
                 if id(case) not in seen:
                     seen.add(id(case))
@@ -274,6 +282,14 @@ class Study(RecordedCohort):
         """Other files that may name an annotation: cohorts of runs, and beside this one."""
         others = [path for path in self.folder.glob("*.json") if path != self.path]
         return [*(run / "cohort.json" for run in self.runs.all()), *others]
+
+
+def _moveDrawn(old: Sequence[SegmentClass], new: Sequence[SegmentClass], cohortFile: str) -> None:
+    try:
+        from SemiWeakSegLib.scene.class_tags import moveClasses
+    except ImportError:
+        return  # outside Slicer: there is no scene
+    moveClasses(old, new, cohortFile)
 
 
 def _names(cases: Mapping[str, Case]) -> str:

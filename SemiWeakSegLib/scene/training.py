@@ -54,7 +54,7 @@ def prepareRun(
         raise SceneError(" ".join(problems))
     run = RunFolder(study.newRunFolder(request.method) if folder is None else folder)
     _requireEmpty(run)
-    existed = run.path.exists()
+    made = False
     settings = get(request.method).from_dict(request.settings).to_dict()
     asked = RunRequest(
         method=request.method,
@@ -68,13 +68,15 @@ def prepareRun(
         predict=tuple(request.predict),
     )
     try:
-        run.path.mkdir(parents=True, exist_ok=True)
+        if not run.path.exists():
+            run.path.mkdir(parents=True)  # and not if another Slicer has made it by now
+            made = True
         # A copy, as saving tells a cohort its file. The request comes last: with it, it is a run.
         replace(study.cohort).save(run.cohort_path)
         run = RunFolder.create(run.path, asked)
         study.runs.note(run.path)
     except (OSError, ValueError, TypeError) as error:
-        if not existed:
+        if made:
             shutil.rmtree(run.path, ignore_errors=True)
         reason = getattr(error, "strerror", None) or error
         raise SceneError(

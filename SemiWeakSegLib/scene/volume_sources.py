@@ -9,12 +9,12 @@ from pathlib import Path
 import slicer
 
 from SemiWeakSegLib.cohort import Case, Problem, SegmentClass
+from SemiWeakSegLib.scene.annotation_writing import denseArray, writeLabel
 from SemiWeakSegLib.scene.case_ids import fileSafe, folded
-from SemiWeakSegLib.scene.dense_labels import denseArray, writeDense
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.folder_sources import AddReport
 from SemiWeakSegLib.scene.hierarchy import placeUnderCohort
-from SemiWeakSegLib.scene.node_names import CASE, IMAGE
+from SemiWeakSegLib.scene.node_names import BINDING, CASE, IMAGE
 from SemiWeakSegLib.scene.segment_classes import terminologyOf
 from SemiWeakSegLib.scene.segments import classesOfSegments, unknownSegments
 from SemiWeakSegLib.scene.study import Study
@@ -51,6 +51,8 @@ def addAsCases(
     """Add what ``caseOf(node)`` gives, (case, files that were written for it), as one step."""
     report = AddReport()
     written: list[Path] = []
+    # A volume must not go on showing a case, or a file, that was not added after all.
+    before = [{name: node.GetAttribute(name) for name in BINDING} for node in nodes]
     try:
         with study.grouped(_("Add {count} volumes").format(count=len(nodes))):
             if not study.classes and segmentations:
@@ -74,6 +76,9 @@ def addAsCases(
     except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
+        for node, attributes in zip(nodes, before, strict=True):
+            for name, value in attributes.items():
+                node.SetAttribute(name, value)
         raise
     for caseId in report.added:
         for node in nodes:
@@ -131,7 +136,7 @@ def _annotate(
                 case=case.id, name=name, classes=", ".join(item.name for item in study.classes)
             )
         )
-    path = writeDense(
+    path = writeLabel(
         study, case, denseArray(segmentation, node, case, study.classes), segmentation, node
     )
     looked = None if len(known) == len(study.classes) else tuple(sorted(known))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +34,7 @@ from SemiWeakSegLib.scene.image_reading import (
     volumeOfArray,
 )
 from SemiWeakSegLib.scene.node_names import CASE, CHANNEL, COHORT, IMAGE
+from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.texts import tr as _
 
 __all__ = [
@@ -68,7 +68,7 @@ def loadCase(case: Case, cohortFile: Path | None = None) -> slicer.vtkMRMLScalar
 
 def volumeOfCase(case: Case) -> slicer.vtkMRMLScalarVolumeNode | None:
     """The volume in the scene that shows the case's image; None when there is none."""
-    for node in _volumes():
+    for node in nodesOfClass("vtkMRMLScalarVolumeNode"):
         if (
             node.GetAttribute(CASE) == case.id
             and node.GetAttribute(IMAGE) == str(case.images[0])
@@ -194,15 +194,8 @@ def checkImageGrid(volumeNode: slicer.vtkMRMLVolumeNode, case: Case) -> Geometry
     return geometry
 
 
-def _volumes() -> Iterator[slicer.vtkMRMLScalarVolumeNode]:
-    scene = slicer.mrmlScene
-    count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-    for index in range(count):
-        yield scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode")
-
-
 def _channelOfCase(case: Case, channel: int) -> slicer.vtkMRMLScalarVolumeNode | None:
-    for node in _volumes():
+    for node in nodesOfClass("vtkMRMLScalarVolumeNode"):
         if (
             node.GetAttribute(CASE) == case.id
             and node.GetAttribute(IMAGE) == str(case.images[0])

@@ -25,7 +25,7 @@ def main() -> None:
     logic = SemiWeakSeg.SemiWeakSegLogic()
     if arguments.images is None:
         folder = Path(arguments.out) / "hearts"
-        make_phantom(folder, patients=6, labeled=1, scribbled=2)
+        make_phantom(folder, patients=8, labeled=1, scribbled=2)
         study = logic.openCohort(folder)
     else:
         study = logic.createCohortFromFolders(
@@ -43,7 +43,7 @@ def main() -> None:
     rows = logic.listResults(first)
     unlabeled = [row for row in rows if inspection.facts[row.caseId].kind == "unlabeled"]
     print("most uncertain:", ", ".join(row.caseId for row in rows[:3]))
-    if unlabeled:
+    if len(unlabeled) > 1:  # or the second round has none to learn from
         certain = unlabeled[-1].caseId
         logic.loadResults(first, cases=[certain], uncertainty=True)
         logic.acceptResults(first, cases=[certain])

@@ -538,6 +538,16 @@ class TestLeaving:
         assert study.case("case1").label is None
         assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
 
+    def test_cancel_keeps_the_cohort_when_another_is_opened(
+        self, module, scribbling, study, tmp_path
+    ):
+        scribbling.question.testingAnswer = CANCEL
+        drawAll(scribbling, strokes())
+        assert not module.panels["cohort"].actions.create(str(tmp_path / "other"))
+        assert module.logic.study is study
+        assert drawn(scribbling, 1).any()
+        assert not (tmp_path / "other").exists()
+
     def test_a_caller_can_ask_before_closing(self, scribbling):
         scribbling.question.testingAnswer = CANCEL
         drawAll(scribbling, strokes())

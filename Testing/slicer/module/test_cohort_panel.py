@@ -379,7 +379,7 @@ class TestProblems:
         assert "grid that differs" in state(panel, "pat1_a")
         tip = panel.table.row("pat1_b").cells[4].tip
         assert "7" in tip and "expected" in tip
-        assert "errors" in ui.checkLabel.text
+        assert "Errors: " in ui.checkLabel.text
 
     def test_problems_of_the_whole_cohort_stand_above_the_table(self, panel, ui, opened):
         opened.setRole([case.id for case in opened.cohort.cases], "test")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import slicer
 
-from SemiWeakSegLib.cohort import Cohort, make_phantom, read_label
+from SemiWeakSegLib.cohort import Cohort, make_phantom, read_image, read_label
 from SemiWeakSegLib.runs import worker
 from SemiWeakSegLib.scene.errors import SceneError
 
@@ -53,6 +53,12 @@ class TestCohorts:
         logic.openCohort(hearts)
         with pytest.raises((SceneError, KeyError), match="nobody"):
             logic.setActiveCase("nobody")
+
+    def test_images_of_a_case_are_loaded(self, logic, hearts):
+        study = logic.openCohort(hearts)
+        [volume] = logic.loadImages(study.cohort.cases[0].id)
+        image, _ = read_image(study.cohort.cases[0].images[0])
+        assert np.array_equal(slicer.util.arrayFromVolume(volume), image[0])
 
     def test_closing_forgets(self, logic, hearts):
         study = logic.openCohort(hearts)
@@ -116,6 +122,8 @@ class TestTraining:
         assert np.array_equal(label, predicted)
         again = logic.train("supervised", steps=STEPS, waitForCompletion=True)
         assert again.path != run.path
+        study.undo()
+        assert study.case(case.id).label is None
         assert logic.inspection.summary.labeled == 2
 
     def test_a_second_training_is_refused_while_one_goes_on(self, logic, hearts):

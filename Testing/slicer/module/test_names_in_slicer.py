@@ -22,6 +22,14 @@ SOURCES = [
     *sorted((ROOT / "SemiWeakSegLib" / "panels").glob("*.py")),
     *sorted((ROOT / "SemiWeakSegLib" / "scene").glob("*.py")),
 ]
+# What PySide6 has in the testbed, and Qt 5.15 has not.
+QT6_ONLY = {
+    "checkStateChanged",
+    "globalPosition",
+    "legacyText",
+    "setChildProcessModifier",
+    "setUnixProcessParameters",
+}
 ROOTS = ("slicer.app", "slicer.util", "slicer.packaging")
 QOBJECT = {"connect", "disconnect"}
 SIGNATURE = re.compile(r"(\w+)\((.*)\)")
@@ -59,6 +67,8 @@ def _problems(source: Path) -> list[str]:
         if not isinstance(node, ast.Attribute):
             continue
         place = f"{source.name}:{node.lineno}"
+        if node.attr in QT6_ONLY:
+            problems.append(f"{place}: {node.attr} came with Qt 6")
         owner = _dotted(node.value)
         # PythonQt gives `connect` and the like to the application as to every object.
         known = (tables.observed_names(owner) or {node.attr}) | QOBJECT
@@ -93,6 +103,13 @@ class TestForms:
             for end, what in (("sender", "signal"), ("receiver", "slot")):
                 name = SIGNATURE.fullmatch(texts[what])[1]
                 assert _has(classes[texts[end]], name), (texts[end], texts[what])
+
+    def test_enums_are_written_as_qt_5_reads_them(self, form):
+        for element in ElementTree.parse(form).getroot().iter():
+            if element.tag in ("enum", "set"):
+                for value in element.text.split("|"):
+                    # Designer of Qt 6 writes Qt::Orientation::Horizontal, which Qt 5 cannot read.
+                    assert value.count("::") == 1, value
 
     def test_every_mrml_widget_gets_the_scene(self, form):
         root = ElementTree.parse(form).getroot()

@@ -116,6 +116,13 @@ class TestTitles:
         module.logic.openCohort(hearts)
         assert "6 cases" in module.widget.ui.cohortSection.text
 
+    def test_the_cohort_section_says_what_the_check_found(self, module, hearts):
+        module.frame.enter()
+        module.logic.openCohort(hearts)
+        module.logic.inspect(waitForCompletion=True)
+        testbed.process_events(1000)
+        assert "5 labeled" in module.widget.ui.cohortSection.text
+
     def test_the_method_section_follows_the_parameter_node(self, module):
         module.frame.enter()
         module.logic.getParameterNode().method = "pseudo_label"

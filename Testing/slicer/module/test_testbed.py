@@ -572,6 +572,19 @@ class TestParameterNode:
         wrapper.steps = 12
         assert seen[-1] == 12
 
+    def test_observers_are_called_in_slicers_order(self, wrapper):
+        """VTK calls the first observer last; the wrapper's own are the first."""
+        import vtk
+
+        seen = []
+        for name in ("titles", "panel"):
+            event = vtk.vtkCommand.ModifiedEvent
+            wrapper.AddObserver(event, lambda *_, who=name: seen.append((who, other.steps)))
+        other = type(wrapper)(wrapper.parameterNode)
+        wrapper.steps = 5
+        assert seen == [("titles", 1000), ("panel", 1000)]
+        assert other.steps == 5
+
     def test_it_survives_a_saved_scene(self, wrapper, slicerPackage, tmp_path):
         wrapper.steps = 42
         file = str(tmp_path / "all.mrb")

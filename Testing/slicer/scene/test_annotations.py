@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from SemiWeakSegLib.scene.segments import (
     segmentationOfLabel,
     segmentIdOfClass,
 )
+from SemiWeakSegLib.scene.study import Study
 from SemiWeakSegLib.scene.volumes import exportImage, loadCase
 from Testing.slicer.scene.studies import (
     AFFINE,
@@ -632,3 +634,65 @@ def test_a_scene_volume_left_handed_in_memory_is_annotated_on_its_exported_file(
     saved = stored(saveAnnotation(study, annotation).path)
     inFile = {index: flip_to_file(annotation, mask) for index, mask in strokes().items()}
     assert np.array_equal(saved, scribbled_label(inFile))
+
+
+class TestClassesThatMove:
+    def test_strokes_that_are_not_saved_keep_their_class(self, slicerScene, tmp_path):
+        study = study_on(tmp_path, GRIDS["oblique"])
+        annotation = openAnnotation(study, study.case("a"), "scribble")
+        mask = strokes(GRIDS["oblique"].array_shape)[3]
+        node = annotation.segmentation
+        draw(node, segmentIdOfClass(node, 3), mask, annotation.volume)
+        study.setClasses([CLASSES[0], replace(CLASSES[2], index=2)])
+        saveAnnotation(study, annotation)
+        label = stored(study.case("a").label)
+        assert np.array_equal(label == 2, mask)
+        assert set(np.unique(label)) == {2, 255}
+
+    def test_strokes_of_a_class_that_went_are_nobody_elses_until_it_is_back(
+        self, slicerScene, tmp_path
+    ):
+        study = study_on(tmp_path, GRIDS["axial"])
+        annotation = openAnnotation(study, study.case("a"), "scribble")
+        node = annotation.segmentation
+        gone, kept = segmentIdOfClass(node, 2), segmentIdOfClass(node, 3)
+        draw(node, gone, strokes()[2], annotation.volume)
+        study.setClasses([CLASSES[0], replace(CLASSES[2], index=2)])
+        assert (classOfSegment(node, gone), classOfSegment(node, kept)) == (None, 2)
+        with pytest.raises(SceneError, match="nothing is drawn"):
+            saveAnnotation(study, annotation)
+        study.undo()
+        assert classOfSegment(node, kept) == 3
+        saveAnnotation(study, annotation)
+        assert np.array_equal(stored(study.case("a").label) == 2, strokes()[2])
+
+    def test_classes_that_another_slicer_moved_keep_their_strokes(self, slicerScene, tmp_path):
+        study = study_on(tmp_path, GRIDS["axial"])
+        annotation = openAnnotation(study, study.case("a"), "scribble")
+        drawn3 = segmentIdOfClass(annotation.segmentation, 3)
+        Study.open(study.folder).setClasses([CLASSES[0], replace(CLASSES[2], index=2)])
+        segment = annotation.segmentation.GetSegmentation().GetSegment(drawn3)
+        segment.SetTag("SemiWeakSeg.Class", "3")  # as if the other Slicer had a scene of its own
+        study.reload()
+        assert classOfSegment(annotation.segmentation, drawn3) == 2
+
+    def test_a_box_that_is_not_saved_keeps_its_class(self, slicerScene, tmp_path):
+        study = study_on(tmp_path, GRIDS["axial"])
+        annotation = openAnnotation(study, study.case("a"), "box")
+        addBox(annotation, 3)
+        study.setClasses([CLASSES[0], replace(CLASSES[2], index=2)])
+        saveAnnotation(study, annotation)
+        assert [box.class_index for box in study.case("a").boxes] == [2]
+
+    def test_a_restored_drawing_has_no_segments_of_former_classes(self, slicerScene, tmp_path):
+        study = study_on(tmp_path, GRIDS["axial"])
+        annotation = openAnnotation(study, study.case("a"), "scribble")
+        node = annotation.segmentation
+        draw(node, segmentIdOfClass(node, 1), strokes()[1], annotation.volume)
+        saveAnnotation(study, annotation)
+        closeAnnotation(annotation)
+        study.setClasses([CLASSES[0], replace(CLASSES[2], index=2)])
+        node = openAnnotation(study, study.case("a"), "scribble").segmentation
+        segmentation = node.GetSegmentation()
+        names = [segmentation.GetSegment(each).GetName() for each in segmentation.GetSegmentIDs()]
+        assert sorted(names) == sorted(["background", CLASSES[0].name, CLASSES[2].name])

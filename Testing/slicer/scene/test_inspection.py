@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 
+import numpy as np
 import pytest
 
-from SemiWeakSegLib.cohort import Case, make_phantom
+from SemiWeakSegLib.cohort import Case, Geometry, make_phantom, write_label
+from SemiWeakSegLib.cohort.file_facts import FileFacts
 from SemiWeakSegLib.runs.worker import worker_environment
 from SemiWeakSegLib.scene.inspection import Inspection, inspectionCommand
 from SemiWeakSegLib.scene.interpreter import workerPython
@@ -61,7 +63,8 @@ class TestLines:
         assert inspection.feed(first)
         assert [each.code for each in inspection.problemsOf("ä")] == ["grid"]
         assert [each.code for each in inspection.problemsOf(None)] == ["no_train"]
-        assert (inspection.severityOf("ä"), inspection.severityOf(None)) == ("error", "warning")
+        severities = [inspection.problemsOf(case)[0].severity for case in ("ä", None)]
+        assert severities == ["error", "warning"]
         assert not inspection.feed(second[:-1])
         assert not inspection.finished
         inspection.feed(b"\n" + last)
@@ -147,7 +150,7 @@ class TestRealChild:
         study = Study.create(tmp_path / "s")
         study.addCases([Case("gone", (tmp_path / "gone.nii.gz",))])
         inspection = self.inspect(study)
-        assert inspection.severityOf("gone") == "error"
+        assert inspection.problemsOf("gone")[0].severity == "error"
         assert inspection.finished
         assert inspection.summary is None
 
@@ -156,3 +159,14 @@ class TestRealChild:
         study.path.write_text("{}", encoding="utf-8")
         inspection = self.inspect(study)
         assert str(study.path) in inspection.errors[0]
+
+
+def test_what_cannot_be_remembered_is_read_again(tmp_path):
+    label = tmp_path / "label.nii.gz"
+    grid = Geometry((4, 3, 2), (1.0,) * 3, (0.0,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    write_label(label, np.ones((2, 3, 4), np.uint8), grid)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    facts = FileFacts(tmp_path / "file" / "memory.json")  # in a file, where nothing can be made
+    assert facts.label(label, 1).counts == {1: 24}
+    facts.save()
+    assert (tmp_path / "file").is_file()

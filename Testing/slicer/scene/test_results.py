@@ -167,6 +167,13 @@ class TestReviews:
         write_label(file, predicted(77), GRID)
         assert row(run, "a").review == ""
 
+    def test_predictions_of_a_copied_run_are_read_once_not_with_each_list(self, run, monkeypatch):
+        Reviews(run).set("a", "accepted", run.predictions / "a.nii.gz")
+        os.utime(run.predictions / "a.nii.gz", (1, 1))
+        assert row(run, "a").review == "accepted"
+        monkeypatch.setattr(Path, "read_bytes", None)
+        assert row(run, "a").review == "accepted"
+
     def test_two_programs_do_not_lose_each_others(self, run):
         mine, theirs = Reviews(run), Reviews(run)
         mine.set("a", "accepted", None)
@@ -308,21 +315,6 @@ class TestLoading:
         assert np.array_equal(arrayOf(study, first, "a"), edited)
         assert np.array_equal(arrayOf(study, second, "a"), predicted(0))
 
-    def test_into_a_node_of_ones_own_nothing_is_lost(self, results, study, run, slicerScene):
-        from SemiWeakSegLib.scene.segments import newSegmentation
-        from SemiWeakSegLib.scene.volumes import loadCase
-
-        volume = loadCase(study.case("a"), study.path)
-        mine = newSegmentation("mine", volume, [CLASSES[0], SegmentClass(3, "mine alone")])
-        assert results.loadResult(study, run, row(run, "a"), into=mine) is mine
-        segmentation = mine.GetSegmentation()
-        names = [
-            segmentation.GetNthSegment(index).GetName()
-            for index in range(segmentation.GetNumberOfSegments())
-        ]
-        assert names == ["liver", "mine alone", "liver (prediction)", "tumor"]
-        assert numberOf(slicerScene, "vtkMRMLSegmentationNode") == 1
-
     def test_the_uncertainty_is_an_overlay_on_the_grid(self, results, study, run):
         import slicer
 
@@ -438,6 +430,24 @@ class TestAccepting:
         results.accept(study, run, row(run, "a"))
         assert study.case("a").looked_at == (1, 2)
 
+    def test_a_class_that_was_renamed_since_was_looked_for(self, results, study, run):
+        renamed = [CLASSES[0], SegmentClass(2, "lesion")]
+        study.setClasses([*renamed, SegmentClass(3, "vessel")])
+        results.accept(study, run, row(run, "a"))
+        assert study.case("a").looked_at == (1, 2)
+
+    def test_a_new_prediction_is_accepted_while_the_old_one_is_loaded(self, results, study, run):
+        results.loadResult(study, run, row(run, "a"))
+        write_label(row(run, "a").labelFile, predicted(5), GRID)
+        assert results.accept(study, run, row(run, "a")) == "accepted"
+        assert np.array_equal(read_label(study.case("a").label)[0], predicted(5))
+
+    def test_a_correction_of_the_old_prediction_is_what_a_person_drew(self, results, study, run):
+        edited = edit(study, results.loadResult(study, run, row(run, "a")), "a")
+        write_label(row(run, "a").labelFile, predicted(5), GRID)
+        assert results.accept(study, run, row(run, "a")) == "corrected"
+        assert np.array_equal(read_label(study.case("a").label)[0], edited)
+
     def test_several_are_one_step(self, results, study, run):
         reviews = results.acceptAll(study, run, listResults(run))
         assert set(reviews.values()) == {"accepted"}
@@ -527,6 +537,42 @@ class TestExport:
         with pytest.raises(SceneError, match=r"already holds .*a\.nii\.gz"):
             results.exportResults(study, run, listResults(run), tmp_path, "nii.gz")
         assert (tmp_path / "a.nii.gz").read_text(encoding="utf-8") == "mine"
+
+    def test_a_new_prediction_goes_out_while_the_old_one_is_loaded(
+        self, results, study, run, tmp_path
+    ):
+        results.loadResult(study, run, row(run, "a"))
+        write_label(row(run, "a").labelFile, predicted(5), GRID)
+        [path] = results.exportResults(study, run, [row(run, "a")], tmp_path / "out", "nii.gz")
+        assert np.array_equal(read_label(path)[0], predicted(5))
+
+    def test_a_new_image_called_like_a_loaded_case_goes_out_as_itself(
+        self, results, study, run, tmp_path
+    ):
+        rows = self.newImages(run, tmp_path / "fresh", "a")
+        edit(study, results.loadResult(study, run, row(run, "a")), "a")
+        [path] = results.exportResults(study, run, rows, tmp_path / "out", "nii.gz")
+        assert np.array_equal(read_label(path)[0], predicted(20))
+
+    def test_names_that_differ_in_case_alone_get_files_of_their_own(
+        self, results, study, run, tmp_path
+    ):
+        rows = self.newImages(run, tmp_path / "fresh", "x", "X")
+        paths = results.exportResults(study, run, rows, tmp_path / "out", "nii.gz")
+        assert len({path.name.casefold() for path in paths}) == 2
+        found = {each.caseId: read_label(path)[0] for each, path in zip(rows, paths, strict=True)}
+        assert np.array_equal(found["x"], predicted(20))
+        assert np.array_equal(found["X"], predicted(21))
+
+    def newImages(self, run, images: Path, *names: str) -> list[ResultRow]:
+        for name in names:
+            write_scalar(images / f"{name}.nii.gz", np.zeros(GRID.array_shape, np.float32), GRID)
+        folder = newImagesFolder(run, images)
+        entries = [
+            addPrediction(folder, name, GRID, 20 + number, 0.5) for number, name in enumerate(names)
+        ]
+        writeJson(folder / "predictions.json", entries)
+        return listResults(run, folder)
 
     def test_dicom_needs_dicom(self, results, study, run, tmp_path):
         with pytest.raises(SceneError):

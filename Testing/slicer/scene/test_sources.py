@@ -248,6 +248,25 @@ class TestVolumes:
         assert study.case("scan").images == (file,)
         assert not study.imagesFolder.exists()
 
+    def test_volumes_of_a_step_that_failed_show_no_case(self, scene, study, monkeypatch):
+        from SemiWeakSegLib.scene import volume_sources
+
+        nodes, export = [volumeNode("CT"), volumeNode("CT", 9.0)], volume_sources.exportImage
+
+        def onlyFirst(node, path):
+            if node is nodes[1]:
+                raise SceneError("the disk is full")
+            return export(node, path)
+
+        monkeypatch.setattr(volume_sources, "exportImage", onlyFirst)
+        with pytest.raises(SceneError, match="full"):
+            self.add(study, nodes)
+        monkeypatch.undo()
+        assert self.add(study, nodes[1:]).added == ["CT"]
+        from SemiWeakSegLib.scene.volumes import volumeOfCase
+
+        assert volumeOfCase(study.case("CT")) is nodes[1]
+
     def test_a_volume_of_the_scene_is_saved_on_its_grid(self, scene, study):
         node = volumeNode("CT: Leber/1")
         assert self.add(study, [node]).added == ["CT_ Leber_1"]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from SemiWeakSegLib.cohort import Box, Case, Cohort, Geometry, SegmentClass, write_label
+from SemiWeakSegLib.scene.annotation_files import versionOf
 from SemiWeakSegLib.scene.case_ids import distinctId, fileSafe
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.inspection import CaseFacts
@@ -278,6 +279,18 @@ class TestTwoSlicers:
             study.undo()
         assert study.undoText == "Set role to test"
 
+    def test_a_file_that_cannot_be_read_now_is_no_crash(self, study, monkeypatch):
+        def refuse(_path):
+            raise PermissionError(13, "Permission denied")
+
+        study.path.write_bytes(study.path.read_bytes() + b" ")
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+        assert not study.hasChangedOnDisk()
+        with pytest.raises(SceneError, match=r"cohort\.json: cannot be read \(Permission denied"):
+            study.reload()
+        monkeypatch.undo()
+        assert study.hasChangedOnDisk()
+
     def test_a_change_of_equal_length_within_one_tick_of_the_clock_is_seen(self, study):
         state = study.path.stat()
         text = study.path.read_text(encoding="utf-8").replace('"id": "a"', '"id": "x"')
@@ -337,6 +350,12 @@ class TestClasses:
     def test_an_unused_class_goes_and_the_rest_moves_up(self, study):
         study.setLookedAt("a", [2])
         study.setClasses([SegmentClass(1, "tumor")])
+        assert onDisk(study).case("a").looked_at == (1,)
+
+    def test_a_class_that_goes_was_not_a_look_for_its_neighbour(self, study):
+        study.setClasses([*CLASSES, SegmentClass(3, "vessel")])
+        study.setLookedAt("a", [1, 2])
+        study.setClasses([SegmentClass(1, "liver"), SegmentClass(2, "vessel")])
         assert onDisk(study).case("a").looked_at == (1,)
 
     def test_adding_a_class_names_the_labels_that_do_not_know_it(self, study, tmp_path):
@@ -417,6 +436,33 @@ class TestAnnotationFiles:
         assert self.save(study, "a-1").name == "a-1-1.nii.gz"
         assert self.save(study, "a").name == "a-1.nii.gz"
         assert self.save(study, "a-1").name == "a-1-2.nii.gz"
+
+    def test_a_file_of_a_case_whose_name_begins_alike_is_no_version(self):
+        assert versionOf("a-1.nii.gz", "a") == versionOf("a-1.seg.nrrd", "a") == 1
+        assert versionOf("a-1.b-2.nii.gz", "a") is None
+        assert versionOf("a-1.b-2.nii.gz", "a-1.b") == 2
+
+    def test_nothing_goes_that_a_step_under_way_began_with(self, study):
+        first = self.save(study)
+        again = Study.open(study.folder)
+        with again.grouped("many"):
+            for _ in range(14):
+                self.save(again)
+        assert first.exists()
+        again.undo()
+        assert again.case("a").label == first
+
+    def test_nothing_goes_that_another_list_names_in_escapes(self, study):
+        study.addCases([Case("é", study.case("a").images)])
+        first = self.save(study, "é")
+        lists = json.dumps({"training": [{"label": f"annotations/{first.name}"}]})
+        (study.folder / "list.json").write_text(lists, encoding="ascii")
+        for _ in range(13):
+            self.save(study, "é")
+        again = Study.open(study.folder)
+        self.save(again, "é")
+        assert first.exists()
+        assert not first.with_name("é-2.nii.gz").exists()
 
     def test_pictures_get_png_stacks_and_volumes_nifti(self, study, tmp_path):
         picture = Case("p", (tmp_path / "p.jpg",))

@@ -109,6 +109,22 @@ class TestPreparing:
             prepareRun(study, request(), tmp_path / "new")
         assert not (tmp_path / "new").exists()
 
+    def test_a_folder_that_another_slicer_makes_meanwhile_is_its_own(
+        self, study, tmp_path, monkeypatch
+    ):
+        new, make = tmp_path / "new", Path.mkdir
+
+        def late(path, *arguments, **options):
+            if path == new and not new.exists():
+                make(new)
+                (new / "run.json").write_text("theirs", encoding="utf-8")
+            make(path, *arguments, **options)
+
+        monkeypatch.setattr(Path, "mkdir", late)
+        with pytest.raises(SceneError, match="cannot be made"):
+            prepareRun(study, request(), new)
+        assert [path.name for path in new.iterdir()] == ["run.json"]
+
 
 class TestImports:
     def test_what_needs_no_scene_loads_without_slicer(self):

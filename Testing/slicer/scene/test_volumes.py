@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import types
 
@@ -18,11 +19,13 @@ from SemiWeakSegLib.scene.volumes import (
     allChannels,
     bindVolume,
     exportImage,
+    headerOf,
     imageFileOf,
     loadCase,
     showInViews,
     volumeOfCase,
 )
+from Testing.slicer.scene.dicom_series import make_series
 from Testing.slicer.scene.studies import (
     AFFINE,
     GRIDS,
@@ -149,6 +152,16 @@ class TestLoadCase:
         assert channels[0] is node
         for channel, found in enumerate(channels[1:]):
             assert np.array_equal(voxels(found)[0], array[..., channel])
+
+    def test_the_headers_of_a_dicom_series_are_read_once(self, slicerScene, tmp_path, monkeypatch):
+        case = Case(id="c", images=(tmp_path / "series",))
+        make_series(tmp_path / "series", np.zeros((3, 4, 5), np.int16))
+        loadCase(case)
+        monkeypatch.setattr("SemiWeakSegLib.scene.image_reading.read_header", None)
+        assert headerOf(case).geometry.size == (5, 4, 3)
+        os.utime(tmp_path / "series", (1, 1))  # as when files come or go
+        with pytest.raises(TypeError):
+            headerOf(case)
 
     def test_a_dicom_series_folder_is_a_volume(self, slicerScene, tmp_path):
         array = noise(GRIDS["axial"])

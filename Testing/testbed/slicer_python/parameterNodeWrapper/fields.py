@@ -30,6 +30,9 @@ class Field:
     def isIn(self, node) -> bool:
         return node.HasParameter(self.name)
 
+    def is_list(self) -> bool:
+        return typing.get_origin(self.kind) is list
+
     def write(self, node, value) -> None:
         check_type(self.name, self.kind, value)
         for validator in self.validators:

@@ -11,6 +11,7 @@ import vtk
 from .annotations import Default
 from .connectors import Connector, createGuiConnector
 from .fields import Field
+from .stored import store
 
 SlicerParameterNamePropertyName = "SlicerParameterName"
 
@@ -50,10 +51,10 @@ def _wrap(classtype):
 
 def _parameter(name: str) -> property:
     def read(self):
-        return self.allParameters[name].read(self.parameterNode)
+        return self._stored[name].read()
 
     def write(self, value) -> None:
-        self.allParameters[name].write(self.parameterNode, value)
+        self._stored[name].write(value)
 
     return property(read, write)
 
@@ -66,9 +67,9 @@ class _Wrapper:
         self._guis: dict[int, tuple[dict[str, Connector], int]] = {}
         self._nextGui = 0
         self._updatingGui = False
-        for field in self.allParameters.values():
-            if not field.isIn(parameterNode):
-                field.write(parameterNode, field.default.value)
+        self._stored = {
+            name: store(field, parameterNode) for name, field in self.allParameters.items()
+        }
 
     def default(self, paramName):
         return self._field(paramName).default
@@ -77,14 +78,15 @@ class _Wrapper:
         return self._field(paramName).annotated
 
     def isCached(self, paramName):
-        self._field(paramName)
-        return False
+        return not self._field(paramName).is_list()
 
     def getValue(self, paramName):
-        return self._field(paramName).read(self.parameterNode)
+        self._field(paramName)
+        return self._stored[paramName].read()
 
     def setValue(self, paramName, value):
-        self._field(paramName).write(self.parameterNode, value)
+        self._field(paramName)
+        self._stored[paramName].write(value)
 
     def _field(self, paramName) -> Field:
         if paramName not in self.allParameters:

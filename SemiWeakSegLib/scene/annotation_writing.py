@@ -1,7 +1,8 @@
-"""Dense label maps of cases: from a segmentation or an array to the next annotation file."""
+"""Label maps of cases: from a segmentation or an array to the next annotation file."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def denseArray(
     return array[0] if geometry.dimension == 2 else array
 
 
-def writeDense(
+def writeLabel(
     study: Study,
     case: Case,
     array: np.ndarray,
@@ -39,7 +40,8 @@ def writeDense(
     """Write a label map on the image's grid to the case's next annotation file; returns it.
 
     With the segmentation it came from, the drawing is kept beside it. The study is not changed.
-    Raises SceneError where the array is not on the image's grid or the file cannot be written.
+    Raises SceneError, and leaves no file, where the array is not on the image's grid or a file
+    cannot be written.
     """
     header = headerOf(case)
     if array.shape != header.geometry.array_shape:
@@ -53,8 +55,20 @@ def writeDense(
     path = study.newAnnotationPath(case)
     try:
         write_label(path, array, header.geometry)
+        if segmentation is not None and volume is not None:
+            writeDrawing(segmentation, volume, drawingBeside(path))
     except (ImageError, ValueError, OSError) as error:
-        raise SceneError(_("Case {case}: {reason}").format(case=case.id, reason=error)) from error
-    if segmentation is not None and volume is not None:
-        writeDrawing(segmentation, volume, drawingBeside(path))
+        removeVersion(path)
+        raise SceneError(
+            _("Case {case}: the annotation cannot be saved: {reason}").format(
+                case=case.id, reason=error
+            )
+        ) from error
     return path
+
+
+def removeVersion(path: Path) -> None:
+    """Remove an annotation file that was just written, and its drawing."""
+    for file in (path, drawingBeside(path)):
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
