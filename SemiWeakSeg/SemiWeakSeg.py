@@ -270,9 +270,11 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
     A whole study in ten lines (docs/slicer-console.md explains them)::
 
         import SemiWeakSeg
+
         logic = SemiWeakSeg.SemiWeakSegLogic()
         study = logic.createCohortFromFolders(
-            "study", images="images", labels="labels", classes=["liver", "tumor"])
+            "study", images="images", labels="labels", classes=["liver", "tumor"]
+        )
         study.splitCases(validation=0.2, test=0.2, seed=0)
         run = logic.train("pseudo_label", steps=2000, waitForCompletion=True)
         for row in logic.listResults(run)[:3]:
