@@ -74,9 +74,10 @@ class SemiWeakSeg(ScriptedLoadableModule):
 
 def registerSampleData() -> None:
     """A synthetic cohort in the Sample Data module: made on this computer, no download."""
-    if not hasattr(slicer.modules, "sampledata"):
+    try:
+        import SampleData
+    except ImportError:  # a Slicer built without that module
         return
-    import SampleData
 
     icons = os.path.join(os.path.dirname(__file__), "Resources", "Icons")
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
@@ -94,7 +95,8 @@ def openSyntheticHearts(source: Any = None) -> list[Any]:
     folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / SAMPLE_NAME
     if not (folder / "cohort.json").is_file():
         make_phantom(folder)
-    slicer.util.selectModule("SemiWeakSeg")
+    if slicer.util.mainWindow() is not None:
+        slicer.util.selectModule("SemiWeakSeg")
     logic = slicer.util.getModuleWidget("SemiWeakSeg").logic
     study = logic.openCohort(folder)
     logic.setActiveCase(study.cohort.cases[0].id)
