@@ -186,6 +186,8 @@ class Pictures:
             self.path("curves").unlink()
 
     def results(self) -> None:
+        import slicer
+
         from SemiWeakSegLib.scene.results import predictionsInScene
         from SemiWeakSegLib.scene.volumes import loadCase
 
@@ -204,9 +206,7 @@ class Pictures:
         [node] = predictionsInScene(run, chosen.caseId)
         self.slice(volume, "axial")
         node.SetDisplayVisibility(False)
-        from SemiWeakSegLib.scene.prediction_nodes import _uncertaintyInScene
-
-        overlay = _uncertaintyInScene(run, chosen.caseId)
+        overlay = slicer.util.getNode(f"{chosen.caseId} uncertainty")
         self.slice(volume, "uncertainty", foreground=overlay)
         joining.row([self.path("axial"), self.path("uncertainty")], self.path("prediction"))
         joining.column([self.path("axial"), self.path("dice")], self.path("right"), VIEW)
