@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
 class TestTenLines:
     def test_they_run_from_a_folder_to_a_second_training(self, module, folder, capsys):
         example = next(blocks(PAGE, "python"))
-        assert len(example.splitlines()) <= 12
+        assert len(example.splitlines()) <= 14
         short = example.replace("steps=2000", f"steps={STEPS}")
         short = short.replace('["liver", "tumor"]', '["liver", "tumor", "vessel"]')
         names: dict[str, object] = {}

@@ -90,7 +90,9 @@ class TestShown:
         form = SettingsForm(kind.descriptions())
         for name, default in kind().to_dict().items():
             widget = form.editors[name].widget
-            if isinstance(default, bool):
+            if default is None:
+                assert form.editors[name].automatic.checked
+            elif isinstance(default, bool):
                 assert widget.checked is default
             elif isinstance(default, (int, float)):
                 assert widget.value == pytest.approx(default)
