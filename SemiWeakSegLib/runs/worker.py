@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from SemiWeakSegLib.runs.folder import RunFolder
+from SemiWeakSegLib.runs.lock import locked
 from SemiWeakSegLib.runs.processes import ProcessIdentity, identify, pid_exists
 from SemiWeakSegLib.runs.request import RunError
 
@@ -168,24 +169,9 @@ def _was_started_as_worker(run: RunFolder) -> bool:
     return bool(token) and run.read_process().get("token") == token
 
 
-@contextlib.contextmanager
-def _claiming(run: RunFolder) -> Iterator[None]:
+def _claiming(run: RunFolder) -> contextlib.AbstractContextManager[None]:
     """Only one process at a time may decide who works on a run."""
-    lock = run.path / ".claim"
-    deadline = time.monotonic() + LOCK_LIMIT_S
-    while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except FileExistsError:
-            if time.monotonic() >= deadline:
-                # Its owner was killed within the few milliseconds that a claim takes.
-                lock.unlink(missing_ok=True)
-            time.sleep(POLL_S)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
+    return locked(run.path / ".claim", LOCK_LIMIT_S, POLL_S)
 
 
 def _end_tree(pid: int, owns_group: bool) -> None:

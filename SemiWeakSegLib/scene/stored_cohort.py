@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from SemiWeakSegLib.cohort import Cohort, CohortFileError
 from SemiWeakSegLib.cohort.cohort_file import encode
 from SemiWeakSegLib.runs.atomic import write_text
+from SemiWeakSegLib.runs.lock import locked
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.texts import tr as _
 
@@ -113,21 +112,7 @@ class StoredCohort:
             return None
         return state.st_size, state.st_mtime_ns
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Nobody else may compare and write in between; held for milliseconds."""
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody else may compare and write in between."""
         lock = self.path.with_name(f".{self.path.name}.lock")
-        deadline = time.monotonic() + LOCK_LIMIT_S
-        while True:
-            try:
-                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                break
-            except FileExistsError:
-                if time.monotonic() >= deadline:
-                    # Its owner was killed in the moment of writing.
-                    lock.unlink(missing_ok=True)
-                time.sleep(LOCK_POLL_S)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+        return locked(lock, LOCK_LIMIT_S, LOCK_POLL_S)
