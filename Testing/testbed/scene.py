@@ -32,6 +32,7 @@ LOGICS = {
     "Sequences": "vtkSlicerSequencesLogic",
     "VolumeRendering": "vtkSlicerVolumeRenderingLogic",
 }
+HIERARCHY_CLASS = "vtkMRMLSubjectHierarchyNode"
 # Names under which Slicer's own modules import the wrapped libraries.
 LIBRARIES = {
     "vtkSegmentationCorePython": "vtkSegmentationCore",
@@ -61,7 +62,7 @@ class Scene:
         self.files = FileManager(self.node_scene, self.logics, self.application_logic)
         self.modules = ModuleManager(self.logics)
         slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.node_scene)
-        self._first_nodes = {node.GetID() for node in self._nodes()}
+        self._first_nodes = {node.GetID(): node for node in self._nodes()}
         self._observations: list[tuple[int, object]] = []
         self._watch_observers()
 
@@ -118,9 +119,13 @@ class Scene:
         for tag, _ in self._observations:
             self.node_scene.RemoveObserver(tag)
         self._observations.clear()
+        # A test may have cleared singletons too; without colour tables pictures are chance.
+        for node in self._first_nodes.values():
+            if not self.node_scene.IsNodePresent(node) and not node.IsA(HIERARCHY_CLASS):
+                self.node_scene.AddNode(node)
         for node in self._nodes():
             guest = node.GetID() not in self._first_nodes and self.node_scene.IsNodePresent(node)
-            if guest and not node.IsA("vtkMRMLSubjectHierarchyNode"):
+            if guest and not node.IsA(HIERARCHY_CLASS):
                 self.node_scene.RemoveNode(node)
         self.node_scene.ClearUndoStack()
         self.node_scene.SetURL("")

@@ -87,6 +87,15 @@ class TestClearing:
         slicerScene.AddNewNodeByClass("vtkMRMLTextNode")
         assert not seen
 
+    def test_colour_tables_come_back_after_singletons_were_cleared(self, slicerScene):
+        colours = {
+            slicerScene.GetNthNodeByClass(index, "vtkMRMLColorNode").GetID()
+            for index in range(slicerScene.GetNumberOfNodesByClass("vtkMRMLColorNode"))
+        }
+        slicerScene.Clear(1)
+        testbed.clear_scene()
+        assert colours and all(slicerScene.GetNodeByID(name) for name in colours)
+
     def test_a_hierarchy_node_kept_over_a_close_stays_the_scenes(self, slicerPackage, volume):
         hierarchy = hierarchyOf(slicerPackage)
         slicerPackage.mrmlScene.Clear(0)
