@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .intensity import IntensityRanges, perturb
-from .patches import cut_aligned, cut_turned, holding_centre, snap
+from .patches import Patch, cut_aligned, cut_turned, holding_centre, snap
 from .plan import Plan
 from .spatial import SpatialRanges, SpatialTransform, identity, sample_transform
 from .store import CaseStore
@@ -71,7 +71,7 @@ class Batch:
     units: per sample (case index, unit); volume_factor: (B,) input voxels per patch voxel;
     voxel_volume: (B,) mm³ (mm² for 2-D plans) of an input voxel, both on the CPU; position: (B,)
     relative position of the unit in its volume, in [0, 1]; transform: how the patches were
-    turned, on the CPU.
+    turned, on the CPU; centres: (B, d) voxel of the case that the patch's middle reads, on the CPU.
     """
 
     image: torch.Tensor
@@ -87,6 +87,7 @@ class Batch:
     voxel_volume: torch.Tensor
     position: torch.Tensor
     transform: SpatialTransform
+    centres: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.image)
@@ -96,6 +97,14 @@ class Batch:
         shape = (*self.window.shape[:2], *([1] * (self.clean.ndim - 2)))
         low, high = self.window[..., 0].reshape(shape), self.window[..., 1].reshape(shape)
         return ((self.clean - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+
+    def positions(self) -> torch.Tensor:
+        """(B, d, *patch): where each patch voxel reads its case, in voxels of the case's grid."""
+        device = self.image.device
+        planes = self.transform.to(device).planes(tuple(self.image.shape[2:]))
+        middle = [1] * (self.image.ndim - 2)
+        centres = self.centres.to(device).reshape(*self.centres.shape, *middle)
+        return torch.stack(planes, dim=1) + centres
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +168,8 @@ class PatchSampler:
             self._cut(pick, transform.row(row), moved.row(row), reaches[row])
             for row, pick in enumerate(picks)
         ]
-        clean, label, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
+        parts, centres = zip(*crops, strict=True)
+        clean, label, valid = (torch.stack(each) for each in zip(*parts, strict=True))
         weak = clean
         if self.augmentation.weak is not None:
             weak = perturb(clean, self.augmentation.weak, generator)
@@ -186,6 +196,7 @@ class PatchSampler:
                 device=device,
             ),
             transform=transform,
+            centres=torch.tensor(centres),
         )
 
     def _pick(self, generator: torch.Generator) -> _Pick:
@@ -213,18 +224,19 @@ class PatchSampler:
 
     def _cut(
         self, pick: _Pick, transform: SpatialTransform, moved: SpatialTransform, reach: list[float]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """``moved``: the transform on the store's device."""
+    ) -> tuple[Patch, list[float]]:
+        """The patch and its centre; ``moved``: the transform on the store's device."""
         arrays, device = self.store.arrays(pick.case), self.store.device
         patch = tuple(self.store.plan.patch_size)
         if transform.is_axis_aligned(0):
             signs = transform.matrix[0].diagonal().tolist()
             mirrored = [axis for axis, sign in enumerate(signs) if sign < 0]
-            return cut_aligned(arrays, pick.unit, pick.centre, patch, mirrored, device)
+            return cut_aligned(arrays, pick.unit, pick.centre, patch, mirrored, device), pick.centre
         centre = pick.centre
         if pick.voxel is not None:
             centre = holding_centre(pick.voxel, centre, patch, transform)
-        return cut_turned(arrays, pick.unit, centre, patch, moved, reach, device)
+        cut = cut_turned(arrays, pick.unit, centre, patch, moved, reach, device)
+        return cut, centre
 
 
 def relative_position(unit: int, units: int) -> float:

@@ -62,6 +62,8 @@ class Stage:
 
     share: part of the budget relative to the other stages. ``prepare`` runs before the terms are
     made (by every process); ``finish`` runs once after the training, in the main process.
+    ``skip``: asked before the stage starts, by every process, of what earlier stages left on disk;
+    a stage that is skipped is not trained and leaves no weights.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Stage:
     prepare: Callable[[Workshop], None] | None = None
     initialise: Callable[[nn.Module, Workshop], None] | None = None
     finish: Callable[[Workshop], None] | None = None
+    skip: Callable[[Workshop], bool] | None = None
 
     @property
     def segments(self) -> bool:

@@ -249,6 +249,11 @@ class _Worker:
         for number, stage in enumerate(stages):
             if state is not None and number < state["stage"]:
                 continue
+            if stage.skip and stage.skip(workshop):
+                self.processes.wait()  # nobody changes what the others are still reading
+                if self.processes.is_main:
+                    mark_finished(workshop, number)
+                continue
             if self.processes.is_main:
                 # What an earlier stop left would be taken for the result of this training.
                 shutil.rmtree(self.run.model, ignore_errors=True)

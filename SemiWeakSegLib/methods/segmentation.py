@@ -22,6 +22,11 @@ class SegmentationSettings(Settings):
     needs: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
 
+    @property
+    def whole_images(self) -> bool:
+        """Whether it constrains whole slices or volumes, so that patches must hold them whole."""
+        return False
+
     learning_rate: float = setting(3e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
     weight_decay: float = setting(1e-5, "decoupled weight decay", minimum=0.0, maximum=1.0)
     cross_entropy_weight: float = setting(

@@ -25,3 +25,7 @@ class SizePenalty(Settings):
         "relative: measured as a share of the bound; proportion: as a share of the image",
         choices=("relative", "proportion"),
     )
+
+    @property
+    def whole_images(self) -> bool:
+        return True

@@ -22,6 +22,11 @@ class TermSettings(Settings):
     summary: ClassVar[str]
     default_weight: ClassVar[float]
 
+    @property
+    def whole_images(self) -> bool:
+        """Whether it constrains whole slices or volumes, so that patches must hold them whole."""
+        return False
+
 
 @dataclass(frozen=True)
 class EntropyTerm(TermSettings):
@@ -96,6 +101,10 @@ class SizeTerm(TermSettings):
         choices=("relative", "proportion"),
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
+
+    @property
+    def whole_images(self) -> bool:
+        return True
 
 
 TERMS: dict[str, type[TermSettings]] = {

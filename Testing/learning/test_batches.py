@@ -278,6 +278,34 @@ class TestPaths:
             assert (label == 1).any()
 
 
+class TestPositions:
+    @pytest.mark.parametrize("name", ["none", "standard", "strong"])
+    @pytest.mark.parametrize(("shape", "patch"), [((30, 24), (8, 12)), ((9, 14, 15), (8, 8, 8))])
+    @pytest.mark.parametrize("annotated", [True, False])
+    def test_say_where_each_voxel_was_read(self, tmp_path, name, shape, patch, annotated):
+        store = build(tmp_path, shape, patch)
+        batch = draw(store, augmentation=name, annotated=annotated, size=8)
+        places = batch.positions()
+        assert places.shape == (8, len(shape), *patch)
+        for row, (case, unit) in enumerate(batch.units):
+            label = store.arrays(case).label[unit]
+            limits = torch.tensor(label.shape).reshape(-1, *[1] * len(shape)) - 1
+            index = places[row].round().clamp(min=0).minimum(limits).long()
+            read = label[tuple(index)].long()
+            inside = batch.valid[row, 0]
+            # A place half way between two voxels may be rounded either way.
+            assert (read == batch.label[row])[inside].float().mean() > 0.98
+
+    def test_mirrored_patches_run_backwards(self, tmp_path):
+        store = build(tmp_path, (20, 20), (8, 8))
+        ranges = SpatialRanges(rotation_degrees=0.0, zoom=(1.0, 1.0), mirror_axes=(0, 1))
+        batch = draw(store, augmentation=Augmentation(ranges, None, IntensityRanges()), size=8)
+        steps = batch.positions().diff(dim=2)[:, 0]
+        signs = batch.transform.matrix[:, 0, 0]
+        assert set(signs.tolist()) == {-1.0, 1.0}
+        assert torch.equal(steps, signs[:, None, None].expand_as(steps))
+
+
 class TestSizesAndSpacing:
     @pytest.mark.parametrize("zoom", [0.8, 1.2])
     def test_counts_times_factor_give_the_size_before(self, tmp_path, zoom):

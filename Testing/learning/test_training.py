@@ -13,7 +13,7 @@ import torch
 from SemiWeakSegLib.cohort.images import read_label, write_label
 from SemiWeakSegLib.learning import trainer
 from SemiWeakSegLib.learning.predict import predict_run
-from SemiWeakSegLib.learning.recipes import _size_terms
+from SemiWeakSegLib.learning.recipes.sizes import size_terms
 from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import OracleSize
@@ -218,7 +218,7 @@ class TestSizeWeight:
     )
     def test_it_follows_plan_and_penalty_unless_given(self, dimensions, values, expected):
         settings = OracleSize.from_dict(values)
-        [size] = [term for term in _size_terms(settings, dimensions) if term.name == "size"]
+        [size] = [term for term in size_terms(settings, dimensions) if term.name == "size"]
         assert size.weight == expected
 
 

@@ -1,0 +1,63 @@
+"""From a method's settings to stages: a few lines a method, no loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...methods.curriculum_size import CurriculumSize
+from ...methods.oracle_size import OracleSize
+from ...methods.proposals import Proposals
+from ...methods.pseudo_label import PseudoLabel
+from ...methods.scribble_crf import ScribbleCRF
+from ...methods.segmentation import SegmentationSettings
+from ...methods.supervised import Supervised
+from ...methods.terms import TermRequest
+from ..stages import Stage, Workshop
+from ..terms import make_term
+from .segmenters import first_segmenter
+from .sizes import curriculum_size, oracle_size
+from .voxelwise import proposals, pseudo_label, scribble_crf, supervised
+
+RECIPES: dict[type[SegmentationSettings], Callable[[Any, Workshop], list[Stage]]] = {
+    Supervised: supervised,
+    ScribbleCRF: scribble_crf,
+    PseudoLabel: pseudo_label,
+    Proposals: proposals,
+    OracleSize: oracle_size,
+    CurriculumSize: curriculum_size,
+}
+
+
+def needs_whole_images(settings: SegmentationSettings, extra: list[TermRequest]) -> bool:
+    """True where properties of whole slices or volumes are constrained."""
+    return settings.whole_images or any(each.settings.whole_images for each in extra)
+
+
+def make_stages(
+    settings: SegmentationSettings, extra: list[TermRequest], workshop: Workshop
+) -> list[Stage]:
+    """The stages of a method, with the user's extra terms in the last one."""
+    stages = RECIPES[type(settings)](settings, workshop)
+    final = stages[-1]
+    own_terms = final.make_terms
+    final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
+    added = [make_term(request) for request in extra]
+    if any(term.uses_unlabeled for term in added):
+        final.unlabeled = workshop.unlabeled
+    asked = {getattr(request.settings, "teacher", None) for request in extra}
+    if final.frozen_teacher is not None:
+        asked.add("frozen")
+    elif any(term.uses_teacher for term in own_terms()):
+        asked.add("ema")
+    if {"frozen", "ema"} <= asked:
+        raise ValueError(
+            "one term learns from a frozen teacher, another from the moving average: a run has "
+            "one teacher, give both terms the same"
+        )
+    frozen = "frozen" in asked
+    if frozen and final.frozen_teacher is None:
+        first = first_segmenter(settings, workshop, "teacher", share=0.5)
+        final.frozen_teacher = first
+        stages.insert(len(stages) - 1, first)
+    return stages

@@ -1,0 +1,137 @@
+"""Methods that keep sizes within bounds: known ones, or ones estimated first."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ...methods import terms as term_settings
+from ...methods.curriculum_size import CurriculumSize
+from ...methods.oracle_size import OracleSize
+from ..sizes import write_estimated, write_true
+from ..stages import Stage, Workshop
+from ..terms import SizeRegressionTerm, SizeTerm, Term
+from .segmenters import first_segmenter, segmenter, supervision
+
+# Of the penalty on squared proportions, by dimensions: found on development cases (benchmarks).
+SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
+RELATIVE_SIZE_WEIGHT = 0.05
+
+
+def size_terms(settings: CurriculumSize | OracleSize, dimensions: int) -> list[Term]:
+    size = term_settings.SizeTerm(penalty=settings.penalty, ramp=settings.ramp)
+    weight = settings.size_weight
+    if weight is None:
+        usual = SIZE_WEIGHTS[dimensions]
+        weight = RELATIVE_SIZE_WEIGHT if settings.penalty == "relative" else usual
+    return [supervision(settings), SizeTerm(size, weight)]
+
+
+def oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
+    return [
+        segmenter(
+            settings,
+            workshop,
+            partial(size_terms, settings, workshop.plan.dimensions),
+            unlabeled=workshop.unlabeled,
+            prepare=lambda shop: write_true(shop, settings.gamma),
+        )
+    ]
+
+
+def curriculum_size(settings: CurriculumSize, workshop: Workshop) -> list[Stage]:
+    if not workshop.dense:
+        raise ValueError(
+            "sizes need at least one densely labeled training case in which every class was "
+            "looked at"
+        )
+    folds = make_folds(workshop, settings.folds)
+    kinds = ["regressor", "segmenter"] if settings.sizes_from == "both" else [settings.sizes_from]
+    share = settings.size_share / (len(folds) * len(kinds))
+    estimators: list[list[Stage]] = []
+    for number, held_out in enumerate(folds):
+        learned = [index for index in workshop.dense if index not in held_out]
+        row = []
+        for kind in kinds:
+            name = f"{kind}_{number + 1}"
+            if kind == "segmenter":
+                row.append(first_segmenter(settings, workshop, name, share, labeled=learned))
+            else:
+                row.append(_regressor(settings, workshop, name, share, learned))
+        estimators.append(row)
+
+    def finish(shop: Workshop) -> None:
+        networks = [[shop.load_stage(stage) for stage in row] for row in estimators]
+        write_estimated(
+            shop,
+            networks,
+            folds,
+            gamma=settings.gamma,
+            rule=settings.bounds,
+            source=settings.sizes_from,
+        )
+
+    first_stages = [stage for row in estimators for stage in row]
+    first_stages[-1].finish = finish
+    last = segmenter(
+        settings,
+        workshop,
+        partial(size_terms, settings, workshop.plan.dimensions),
+        unlabeled=workshop.unlabeled,
+        share=1 - settings.size_share,
+    )
+    return [*first_stages, last]
+
+
+def _regressor(
+    settings: CurriculumSize, workshop: Workshop, name: str, share: float, cases: list[int]
+) -> Stage:
+    plan = workshop.plan
+    classes = plan.num_classes - 1
+
+    def initialise(network, shop: Workshop) -> None:
+        voxels = np.prod(plan.patch_size)
+        shares = [
+            np.array(entry.counts[1:]) / (entry.shape[1] * voxels)
+            for entry in (shop.store.entries[index] for index in cases)
+        ]
+        mean = np.maximum(np.mean(shares, axis=0), 1e-6)
+        network.mean_proportion.copy_(network.mean_proportion.new_tensor(mean))
+
+    return Stage(
+        name=name,
+        share=share,
+        network={
+            "name": "size_regressor",
+            "dimensions": plan.dimensions,
+            "in_channels": plan.channels_in,
+            "classes": classes,
+            "backbone": settings.regressor,
+        },
+        make_terms=lambda: [SizeRegressionTerm(plan.num_classes)],
+        labeled=cases,
+        augmentation=settings.augmentation,
+        average=settings.average_weights,
+        initialise=initialise,
+    )
+
+
+def make_folds(workshop: Workshop, folds: int) -> list[list[int]]:
+    """Held-out dense cases of each fold; cases of one group stay together.
+
+    One group only: a single fold that holds nothing out, and no error can be known.
+    """
+    groups: dict[str, list[int]] = {}
+    for index in workshop.dense:
+        case = workshop.store.cases[index]
+        groups.setdefault(case.group or f"case {case.id}", []).append(index)
+    members = [groups[name] for name in sorted(groups)]
+    if len(members) < 2:
+        return [[]]
+    order = np.random.default_rng(workshop.seed).permutation(len(members))
+    count = min(folds, len(members))
+    return [
+        sorted(index for place in order[start::count] for index in members[place])
+        for start in range(count)
+    ]
