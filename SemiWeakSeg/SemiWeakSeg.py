@@ -108,9 +108,9 @@ class SemiWeakSegParameterNode:
     """What a saved scene brings back. Cohorts and runs are folders; here are their places.
 
     cohortPath - cohort.json. runPath - the run that is watched. activeCase - case in the views.
-    annotationMode - segment, scribble or box. method, settingsJson (changed settings by method),
-    termsJson, planJson (overrides) - what to train. budgetKind (usual, steps, minutes), steps,
-    minutes, seed, device, outputFolder - how to train.
+    annotationMode - segment, scribble, box or point. method, settingsJson (changed settings by
+    method), termsJson, planJson (overrides) - what to train. budgetKind (usual, steps, minutes),
+    steps, minutes, seed, device, outputFolder - how to train.
     """
 
     cohortPath: str = ""

@@ -1,7 +1,8 @@
 """Fill in what the documentation takes from the code: `python Testing/fill_docs.py`.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- /table -->``. NAME is ``methods``,
-``terms``, ``shared`` (settings of every method), ``method NAME`` or ``term NAME``. A Python block
+``terms``, ``shared`` (settings of every method), ``method NAME``, ``term NAME`` or ``inference
+NAME``. A Python block
 after ``<!-- code: FILE NAME -->`` is the function, class or Class.method NAME of that file.
 """
 
@@ -22,6 +23,7 @@ QUOTED = re.compile(
 sys.path.insert(0, str(ROOT))
 
 from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, Settings  # noqa: E402
+from SemiWeakSegLib.methods.inference import INFERENCES  # noqa: E402
 from SemiWeakSegLib.methods.menu import REQUIREMENTS  # noqa: E402
 
 PAGES = {
@@ -31,6 +33,10 @@ PAGES = {
     "oracle_size": "curriculum-size",
     "scribble_crf": "scribble-crf",
     "pseudo_label": "pseudo-labels",
+    "boxes": "boxes",
+    "tags": "tags",
+    "constrained": "constraints",
+    "refinement": "refinement",
 }
 """The page of each method in docs/methods."""
 
@@ -81,6 +87,8 @@ def make(name: str) -> str:
     kind, _, key = name.partition(" ")
     if kind == "term":
         return _settings(TERMS[key], set())
+    if kind == "inference":
+        return _settings(INFERENCES[key], set())
     return _settings(METHODS[key], shared)
 
 

@@ -21,6 +21,7 @@ from SemiWeakSegLib.commands.main import COMMANDS, build_parser
 from SemiWeakSegLib.commands.new_run import parse_overrides
 from SemiWeakSegLib.learning.plan import Plan
 from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, get, parse_term
+from SemiWeakSegLib.methods.inference import INFERENCES
 from SemiWeakSegLib.methods.menu import as_json
 from SemiWeakSegLib.runs.events import KINDS
 from SemiWeakSegLib.runs.folder import STATES, RunFolder
@@ -145,6 +146,7 @@ class TestFilledIn:
         ]
         wanted = ["methods", "terms", "shared"]
         wanted += [f"method {name}" for name in METHODS] + [f"term {name}" for name in TERMS]
+        wanted += [f"inference {name}" for name in INFERENCES]
         assert sorted(marked) == sorted(wanted)
 
     @pytest.mark.parametrize("method", as_json()["methods"], ids=list(METHODS))

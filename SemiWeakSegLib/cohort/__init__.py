@@ -9,7 +9,7 @@ from SemiWeakSegLib.cohort.annotation import (
     is_dense,
     remap,
 )
-from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Box, Case, SegmentClass
+from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Box, Case, Point, SegmentClass
 from SemiWeakSegLib.cohort.checks import CohortError, Problem, check_cohort, require_sound
 from SemiWeakSegLib.cohort.classes import (
     classes_from_color_table,
@@ -53,6 +53,7 @@ __all__ = [
     "Geometry",
     "ImageError",
     "ImageHeader",
+    "Point",
     "Problem",
     "SegmentClass",
     "annotated_fraction",

@@ -18,12 +18,30 @@ ROLES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class SegmentClass:
-    """A structure to segment: its label-map value, name, colour (0..1) and terminology entry."""
+    """A structure to segment: its label-map value, name, colour (0..1) and terminology entry.
+
+    ``size_bounds``: the least and the largest size that it has in any image but those in which it
+    is tagged absent, in mm³ (mm² for 2-D images); the upper one may be infinite. ``None``: nothing
+    is known.
+    """
 
     index: int
     name: str
     color: tuple[float, float, float] | None = None
     terminology: str | None = None
+    size_bounds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in patient space (LPS, millimetres) that belongs to a class; 0 is background."""
+
+    class_index: int
+    position: tuple[float, ...]
+
+    @property
+    def dimension(self) -> int:
+        return len(self.position)
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,16 @@ class Box:
     @property
     def dimension(self) -> int:
         return len(self.center)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is a box at all: finite, with positive edges along orthogonal unit vectors."""
+        if {len(self.size), len(self.axes), *map(len, self.axes)} != {self.dimension}:
+            return False
+        size, axes = np.array(self.size, dtype=float), np.array(self.axes, dtype=float)
+        finite = np.isfinite([*self.center, *size, *axes.ravel()]).all()
+        square = np.allclose(axes @ axes.T, np.eye(self.dimension), atol=1e-3)
+        return bool(finite and square and np.all(size > 0))
 
     def corners(self) -> np.ndarray:
         """The 2^d corners, shape (2^d, d), in millimetres."""
@@ -65,6 +93,8 @@ class Case:
     ``images``: one path per channel; a path may be a folder that holds one DICOM series.
     ``label``: label map on the image's grid (class index, 0 background, 255 unlabeled).
     ``truth``: reference segmentation for evaluation and for the size oracle; never trained on.
+    ``points``: single places whose class is known. They belong to the label map: the voxel that
+    holds a point has its class, where the label map says nothing of it.
     ``boxes``, ``present`` and ``absent`` (image tags), ``sizes`` (class -> lower and upper bound in
     mm³, or mm² for a 2-D image) are weaker annotations. ``looked_at``: the classes the annotator
     looked for, ``None`` for all of them. ``group``: what must not be divided between roles, mostly
@@ -75,6 +105,7 @@ class Case:
     images: tuple[Path, ...]
     label: Path | None = None
     truth: Path | None = None
+    points: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
     present: tuple[int, ...] = ()
     absent: tuple[int, ...] = ()
@@ -90,6 +121,7 @@ class Case:
         self.images = tuple(_absolute(path) for path in images)
         self.label = None if self.label is None else _absolute(self.label)
         self.truth = None if self.truth is None else _absolute(self.truth)
+        self.points = tuple(self.points)
         self.boxes = tuple(self.boxes)
         self.present = tuple(self.present)
         self.absent = tuple(self.absent)

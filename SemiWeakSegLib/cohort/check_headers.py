@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from SemiWeakSegLib.cohort.case import Case
+from SemiWeakSegLib.cohort.check_marks import check_marks
 from SemiWeakSegLib.cohort.cohort import Cohort
 from SemiWeakSegLib.cohort.images import ImageError, ImageHeader, read_header
 from SemiWeakSegLib.cohort.nifti import is_nifti, stored_spacing
@@ -22,7 +23,7 @@ RESAMPLE = (
 
 
 def check_headers(cohort: Cohort) -> tuple[set[Path], list[Problem]]:
-    """Problems of files, spacings, grids, channels and dimensions.
+    """Problems of files, spacings, grids, channels, dimensions, and of where points and boxes lie.
 
     Also returns the files whose header could be read, for the checks of voxels.
     """
@@ -49,12 +50,8 @@ def check_headers(cohort: Cohort) -> tuple[set[Path], list[Problem]]:
             readable.add(header.path)
             if headers and headers[0] is not None:
                 problems += _check_grid("grid", case, headers[0], header, RESAMPLE)
-        for box in case.boxes:
-            if known and box.dimension != known[0].dimension:
-                found = f"a {box.dimension}-D box on a {known[0].dimension}-D image"
-                problems.append(
-                    Problem("error", "box", case.id, None, found, "the image's dimension")
-                )
+        if known:
+            problems += check_marks(case, known[0].geometry)
     problems += _check_alike(list(firsts.values()))
     return readable, problems
 

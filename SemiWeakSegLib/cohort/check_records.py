@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Case
+from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Case, SegmentClass
 from SemiWeakSegLib.cohort.cohort import Cohort
 from SemiWeakSegLib.cohort.problems import Problem
+
+BOUNDS = "0 <= lower <= upper, only the upper one without limit"
 
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
 
 
 def check_records(cohort: Cohort) -> list[Problem]:
-    """Problems of classes, ids, roles, groups, tags, boxes and size bounds."""
+    """Problems of classes, ids, roles, groups, tags, points, boxes and size bounds."""
     problems = _check_classes(cohort)
     if not cohort.cases:
         problems.append(Problem("error", "no_cases", None, cohort.path, "no cases", "at least one"))
         return problems
     problems += _check_ids(cohort)
-    indices = {item.index for item in cohort.classes}
     for case in cohort.cases:
-        problems += _check_case(case, indices)
+        problems += _check_case(case, cohort.classes)
     problems += _check_roles(cohort)
     return problems
 
@@ -47,7 +50,16 @@ def _check_classes(cohort: Cohort) -> list[Problem]:
     for name, count in names.items():
         if count > 1 or not name.strip():
             problems.append(problem(f"{count} classes called {name!r}", "a name for each class"))
+    for item in cohort.classes:
+        if item.size_bounds is not None and not _are_bounds(*item.size_bounds):
+            low, high = item.size_bounds
+            found = f"common size bounds {low:g} to {high:g} for class {item.index}"
+            problems.append(Problem("error", "sizes", None, cohort.path, found, BOUNDS))
     return problems
+
+
+def _are_bounds(lower: float, upper: float) -> bool:
+    return 0 <= lower <= upper and math.isfinite(lower)
 
 
 def _check_ids(cohort: Cohort) -> list[Problem]:
@@ -76,8 +88,9 @@ def _check_ids(cohort: Cohort) -> list[Problem]:
     return problems
 
 
-def _check_case(case: Case, indices: set[int]) -> list[Problem]:
+def _check_case(case: Case, classes: Sequence[SegmentClass]) -> list[Problem]:
     problems = []
+    indices = {item.index for item in classes}
 
     def error(code: str, found: str, expected: str) -> None:
         problems.append(Problem("error", code, case.id, None, found, expected))
@@ -87,6 +100,7 @@ def _check_case(case: Case, indices: set[int]) -> list[Problem]:
     if case.role not in ROLES:
         error("role", f"the role {case.role!r}", f"one of {', '.join(ROLES)}")
     named = {
+        "points": {point.class_index for point in case.points} - {0},
         "boxes": {box.class_index for box in case.boxes},
         "present": set(case.present),
         "absent": set(case.absent),
@@ -105,17 +119,41 @@ def _check_case(case: Case, indices: set[int]) -> list[Problem]:
     if both:
         found = f"class {', '.join(map(str, both))} both present and absent"
         error("tags", found, "one of the two")
-    for index, (lower, upper) in case.sizes.items():
-        if not 0 <= lower <= upper:
-            error(
-                "sizes", f"bounds {lower:g} to {upper:g} for class {index}", "0 <= lower <= upper"
-            )
+    marked = {"point": case.points, "box": case.boxes}
+    for what, marks in marked.items():
+        denied = sorted({mark.class_index for mark in marks} & set(case.absent))
+        if denied:
+            found = f"a {what} of class {', '.join(map(str, denied))}, which is tagged absent"
+            error("tags", found, f"no {what}, or no such tag")
+    for found, expected in _contradicting_sizes(case, classes):
+        error("sizes", found, expected)
+    for point in case.points:
+        if point.dimension not in (2, 3) or not all(map(math.isfinite, point.position)):
+            found = f"a point of class {point.class_index} at {point.position}"
+            error("point", found, "a finite coordinate in mm for each dimension")
     for box in case.boxes:
-        edges = (len(box.size), len(box.axes), *(len(axis) for axis in box.axes))
-        if any(count != box.dimension for count in edges) or not all(s > 0 for s in box.size):
+        if not box.is_sound:
             found = f"a box of class {box.class_index} with size {box.size}"
-            error("box", found, "a positive size and a unit vector for each dimension")
+            expected = "a positive size and, at right angles, a unit vector for each dimension"
+            error("box", found, expected)
     return problems
+
+
+def _contradicting_sizes(case: Case, classes: Sequence[SegmentClass]) -> Iterator[tuple[str, str]]:
+    """What was found and what would do, for bounds that no size can meet."""
+    common = {item.index: item.size_bounds for item in classes}
+    for index, (lower, upper) in case.sizes.items():
+        bounds = common.get(index)
+        own = f"bounds {lower:g} to {upper:g} for class {index}"
+        if not _are_bounds(lower, upper):
+            yield own, BOUNDS
+        elif index in case.absent and lower > 0:
+            yield f"{own}, which is tagged absent", "no such tag, or 0 as the lower bound"
+        elif bounds is not None and (lower > bounds[1] or upper < bounds[0]):
+            yield (
+                f"{own}, beside the common bounds {bounds[0]:g} to {bounds[1]:g}",
+                "bounds that a size can meet together",
+            )
 
 
 def _check_roles(cohort: Cohort) -> list[Problem]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from SemiWeakSegLib.cohort.case import UNLABELED, Case
+from SemiWeakSegLib.cohort.check_marks import contradictions, fitting_points
 from SemiWeakSegLib.cohort.cohort import Cohort
 from SemiWeakSegLib.cohort.file_facts import FileFacts, Finding
+from SemiWeakSegLib.cohort.images import read_header
 from SemiWeakSegLib.cohort.problems import Problem
 
 
@@ -50,9 +54,23 @@ def _check_case(
         problems += _of_case(case, path, label.findings)
         if case.role == "train" and path == case.label:
             taught |= _taught(case, set(label.counts))
+    if case.points and case.label in readable and case.images[0] in readable:
+        problems += _of_case(case, case.label, _contradicting_points(case, case.label, facts))
     if case.role == "train":
+        taught |= _taught(case, {point.class_index for point in case.points})
         taught |= {box.class_index for box in case.boxes} | set(case.present)
     return problems, taught
+
+
+def _contradicting_points(case: Case, path: Path, facts: FileFacts) -> list[Finding]:
+    """Points on voxels of the label map that are another class."""
+    geometry = read_header(path).geometry
+    if geometry.describe_difference(read_header(case.images[0]).geometry) is not None:
+        return []  # the grids are reported as different
+    points = fitting_points(case, geometry)
+    voxels = geometry.holding_voxels(np.array([point.position for point in points]))
+    values = facts.values(path, voxels)
+    return [Finding("error", "point", *each) for each in contradictions(points, values)]
 
 
 def _of_case(case: Case, path: Path, findings: Iterable[Finding]) -> list[Problem]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from SemiWeakSegLib.cohort.annotation import is_annotated, is_dense
-from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Box, Case, SegmentClass
+from SemiWeakSegLib.cohort.case import ROLES, UNLABELED, Box, Case, Point, SegmentClass
 from SemiWeakSegLib.cohort.cohort_file import (
     CohortFileError,
     decode,
@@ -29,6 +29,7 @@ __all__ = [
     "Cohort",
     "CohortFileError",
     "CohortSummary",
+    "Point",
     "SegmentClass",
     "summary",
 ]
@@ -105,11 +106,14 @@ class Cohort:
         """What ``case`` is, read off what it carries: one of ``KINDS``.
 
         A label map without 255 makes it labeled, one with some annotated voxels scribbled, one
-        with none counts for nothing. The label is read once for each version of its file.
+        with none counts for nothing; points alone make it scribbled. The label is read once for
+        each version of its file.
         """
         kind = None if case.label is None else self._label_kind(case.label)
         if kind is not None:
             return kind
+        if case.points:
+            return "scribbled"
         if case.boxes:
             return "boxed"
         if case.present or case.absent:
@@ -145,6 +149,10 @@ class CohortSummary:
     ``labeled`` to ``unlabeled`` count training cases; ``with_truth`` counts the unlabeled training
     cases whose reference segmentation is known; ``classes`` is without background; ``dimension``
     is that of the image files (a single-slice volume has 3).
+
+    ``with_points`` to ``with_sizes`` count the training cases that carry points, boxes, tags
+    (present or absent) or size bounds, whatever else they carry; bounds of a class count for all.
+    ``partial`` counts the labeled and scribbled ones in which some class was not looked for.
     """
 
     cases: int
@@ -159,6 +167,11 @@ class CohortSummary:
     with_truth: int
     classes: int
     dimension: int
+    with_points: int = 0
+    with_boxes: int = 0
+    with_tags: int = 0
+    with_sizes: int = 0
+    partial: int = 0
 
 
 def summary(cohort: Cohort) -> CohortSummary:
@@ -166,6 +179,8 @@ def summary(cohort: Cohort) -> CohortSummary:
     train = cohort.by_role("train")
     kinds = {case.id: cohort.annotation_kind(case) for case in train}
     counts = Counter(kinds.values())
+    indices = {item.index for item in cohort.classes}
+    common = any(item.size_bounds is not None for item in cohort.classes)
     dimension = read_header(cohort.cases[0].images[0]).dimension if cohort.cases else 0
     return CohortSummary(
         cases=len(cohort.cases),
@@ -180,4 +195,14 @@ def summary(cohort: Cohort) -> CohortSummary:
         with_truth=sum(case.truth is not None and kinds[case.id] == "unlabeled" for case in train),
         classes=len(cohort.classes),
         dimension=dimension,
+        with_points=sum(bool(case.points) for case in train),
+        with_boxes=sum(bool(case.boxes) for case in train),
+        with_tags=sum(bool(case.present or case.absent) for case in train),
+        with_sizes=sum(common or bool(case.sizes) for case in train),
+        partial=sum(
+            case.looked_at is not None
+            and not indices <= set(case.looked_at)
+            and kinds[case.id] in ("labeled", "scribbled")
+            for case in train
+        ),
     )

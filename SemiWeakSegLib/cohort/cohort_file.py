@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from SemiWeakSegLib.cohort.case import Box, Case, SegmentClass
+from SemiWeakSegLib.cohort.case import Box, Case, Point, SegmentClass
 
 SCHEMA = 1
 
@@ -99,16 +99,20 @@ def _encode_class(item: SegmentClass) -> dict[str, Any]:
         data["color"] = list(item.color)
     if item.terminology is not None:
         data["terminology"] = item.terminology
+    if item.size_bounds is not None:
+        data["size_bounds"] = [_bound(value) for value in item.size_bounds]
     return data
 
 
 def _decode_class(data: dict[str, Any]) -> SegmentClass:
     color = data.get("color")
+    bounds = data.get("size_bounds")
     return SegmentClass(
         index=int(data["index"]),
         name=str(data["name"]),
         color=None if color is None else _floats(color),  # type: ignore[arg-type]
         terminology=data.get("terminology"),
+        size_bounds=None if bounds is None else _bounds(bounds),
     )
 
 
@@ -121,6 +125,10 @@ def _encode_case(case: Case, base: Path) -> dict[str, Any]:
         data["label"] = _relative(case.label, base)
     if case.truth is not None:
         data["truth"] = _relative(case.truth, base)
+    if case.points:
+        data["points"] = [
+            {"class": point.class_index, "position": list(point.position)} for point in case.points
+        ]
     if case.boxes:
         data["boxes"] = [_encode_box(box) for box in case.boxes]
     if case.present:
@@ -129,8 +137,7 @@ def _encode_case(case: Case, base: Path) -> dict[str, Any]:
         data["absent"] = list(case.absent)
     if case.sizes:
         data["sizes"] = {
-            str(index): [_bound(lower), _bound(upper)]
-            for index, (lower, upper) in case.sizes.items()
+            str(index): [_bound(value) for value in bounds] for index, bounds in case.sizes.items()
         }
     if case.looked_at is not None:
         data["looked_at"] = list(case.looked_at)
@@ -147,16 +154,14 @@ def _decode_case(data: dict[str, Any], base: Path) -> Case:
         images=tuple(base / path for path in images),
         label=None if data.get("label") is None else base / data["label"],
         truth=None if data.get("truth") is None else base / data["truth"],
+        points=tuple(
+            Point(int(point["class"]), _floats(point["position"]))
+            for point in data.get("points", ())
+        ),
         boxes=tuple(_decode_box(box) for box in data.get("boxes", ())),
         present=tuple(int(index) for index in data.get("present", ())),
         absent=tuple(int(index) for index in data.get("absent", ())),
-        sizes={
-            int(index): (
-                0.0 if lower is None else float(lower),
-                math.inf if upper is None else float(upper),
-            )
-            for index, (lower, upper) in data.get("sizes", {}).items()
-        },
+        sizes={int(index): _bounds(bounds) for index, bounds in data.get("sizes", {}).items()},
         looked_at=None if looked_at is None else tuple(int(index) for index in looked_at),
         role=str(data.get("role", "train")),
         group=None if data.get("group") is None else str(data["group"]),
@@ -183,6 +188,12 @@ def _decode_box(data: dict[str, Any]) -> Box:
 
 def _floats(values: list[Any]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
+
+
+def _bounds(values: list[float | None]) -> tuple[float, float]:
+    """Lower and upper bound; ``null`` is none."""
+    lower, upper = values
+    return (0.0 if lower is None else float(lower), math.inf if upper is None else float(upper))
 
 
 def _bound(value: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,20 @@ class FileFacts:
         findings = tuple(Finding(**each) for each in entry["findings"])
         return LabelFacts(findings, dict(entry["counts"]))
 
+    def values(self, path: Path, voxels: np.ndarray) -> list[int]:
+        """What a label map holds at some voxels (n, d), z first; 255 where it cannot be read."""
+        places = voxels.ravel().tolist()
+
+        def compute() -> dict[str, Any]:
+            try:
+                label, _ = read_label_values(path)
+            except ImageError:
+                return {"findings": [], "values": [UNLABELED] * len(voxels)}
+            return {"findings": [], "values": [int(value) for value in label[tuple(voxels.T)]]}
+
+        # Only the points of the last check are remembered: they change more than files do.
+        return list(self._entry(f"values|{path}", path, compute, places)["values"])
+
     def save(self) -> None:
         """Write what is known, where there is a file for it and something is new.
 
@@ -85,8 +99,11 @@ class FileFacts:
                 write_document(self.path, {"version": VERSION, "files": self._known})
             self._new = False
 
-    def _entry(self, key: str, path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        state = _state(path)
+    def _entry(
+        self, key: str, path: Path, compute: Callable[[], dict[str, Any]], asked: Sequence[int] = ()
+    ) -> dict[str, Any]:
+        """What was computed of this version of the file and of what was asked, or is now."""
+        state = [*_state(path), *asked]
         entry = self._known.get(key)
         if entry is None or entry["state"] != state:
             entry = {"state": state, **compute()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +85,7 @@ class ForeignLabels:
 
 def renumbered(classes: Sequence[SegmentClass]) -> list[SegmentClass]:
     """The classes with the indices 1..K in their order."""
-    return [
-        SegmentClass(index, item.name, item.color, item.terminology)
-        for index, item in enumerate(classes, start=1)
-    ]
+    return [replace(item, index=index) for index, item in enumerate(classes, start=1)]
 
 
 def classes_found(labels: Iterable[Path], unlabeled_value: int | None) -> list[SegmentClass]:

@@ -52,6 +52,25 @@ class Geometry:
         scaled = np.asarray(indices, dtype=float) * np.asarray(self.spacing)
         return np.asarray(self.origin) + scaled @ self.direction_matrix.T
 
+    def to_indices(self, points: np.ndarray) -> np.ndarray:
+        """Continuous voxel indices (..., d), x first, of patient coordinates (..., d), mm."""
+        relative = np.asarray(points, dtype=float) - np.asarray(self.origin)
+        # As a file may round direction cosines, the inverse is not quite the transpose.
+        inverse = np.linalg.inv(self.direction_matrix)
+        return relative @ inverse.T / np.asarray(self.spacing)
+
+    def holding_voxels(self, points: np.ndarray) -> np.ndarray:
+        """Array indices (n, d), z first, of the voxels that hold ``points`` (n, d), mm.
+
+        A point on the outer faces belongs to the voxel within; one outside gets -1 throughout.
+        """
+        indices = self.to_indices(np.asarray(points, dtype=float).reshape(-1, self.dimension))
+        last = np.asarray(self.size) - 1
+        inside = np.all((indices >= -0.5 - 1e-4) & (indices <= last + 0.5 + 1e-4), axis=1)
+        indices[~inside] = -1
+        indices[inside] = np.clip(np.floor(indices[inside] + 0.5), 0, last)
+        return indices.astype(int)[:, ::-1]
+
     def stamp(self, image: sitk.Image) -> sitk.Image:
         """Give ``image`` this spacing, origin and direction; returns it."""
         image.SetSpacing(self.spacing)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from SemiWeakSegLib.cohort.case import UNLABELED, Box, Case
+from SemiWeakSegLib.cohort.case import UNLABELED, Box, Case, Point
 from SemiWeakSegLib.cohort.cohort import Cohort
+from SemiWeakSegLib.cohort.extremes import extreme_points
 from SemiWeakSegLib.cohort.geometry import Geometry
 from SemiWeakSegLib.cohort.images import read_label, write_label
+from SemiWeakSegLib.cohort.objects import (
+    box_along_image,
+    box_along_object,
+    middle_point,
+    objects,
+)
 from SemiWeakSegLib.cohort.scribbles import case_generator, draw_scribbles, slice_axis
 from SemiWeakSegLib.cohort.strokes import depth_inside
 
@@ -35,6 +42,13 @@ SIMULATIONS = {
         Simulation("points", "dots inside each class on at most this share of the voxels", 0.001),
         Simulation("slices", "whole slices: this share of them, at least one", 0.1),
         Simulation("boxes", "a box around each object; no share", 1.0),
+        Simulation("rotated_boxes", "a box along each object's own axes; no share", 1.0),
+        Simulation("slice_boxes", "a flat box around each object in every slice; no share", 1.0),
+        Simulation(
+            "extreme_points",
+            "the outermost points of each object, its middle, and the box they span; no share",
+            1.0,
+        ),
         Simulation("tags", "which classes are present or absent; no share", 1.0),
         Simulation("drop_classes", "each class is not looked at with this probability", 0.5),
         Simulation("unlabeled", "no annotation left; no share", 1.0),
@@ -48,6 +62,7 @@ class _Weak:
     """The weak annotation of one case: what replaces its dense label."""
 
     label: np.ndarray | None = None
+    points: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
     present: tuple[int, ...] = ()
     absent: tuple[int, ...] = ()
@@ -138,6 +153,7 @@ def _weakened(
         case,
         label=path,
         truth=case.label if case.truth is None else case.truth,
+        points=weak.points,
         boxes=weak.boxes,
         present=weak.present,
         absent=weak.absent,
@@ -200,29 +216,47 @@ def _slices(dense: _Dense) -> _Weak:
 
 
 def _boxes(dense: _Dense) -> _Weak:
-    """A box along the image's axes around each connected piece, specks left out."""
+    """A box along the image's axes around each object."""
+    return _Weak(boxes=tuple(box_along_image(*each, dense.geometry) for each in _objects_of(dense)))
+
+
+def _rotated_boxes(dense: _Dense) -> _Weak:
+    """A box along its principal axes around each object."""
+    return _Weak(
+        boxes=tuple(box_along_object(*each, dense.geometry) for each in _objects_of(dense))
+    )
+
+
+def _slice_boxes(dense: _Dense) -> _Weak:
+    """In each slice across the thickest axis, a box one slice thick around each object."""
+    if dense.label.ndim != 3:
+        raise ValueError("boxes on slices are drawn in volumes; this image has two dimensions.")
+    axis = int(np.argmax(dense.geometry.array_spacing))
     boxes = []
-    for value in dense.classes:
-        pieces, count = ndimage.label(dense.label == value, np.ones((3,) * dense.label.ndim))
-        sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-        for number, extent in enumerate(ndimage.find_objects(pieces)):
-            if sizes[number] >= 0.01 * sizes.sum():
-                boxes.append(_box(value, extent, dense.geometry))
+    for place, plane in enumerate(np.moveaxis(dense.label, axis, 0)):
+        for value in dense.classes:
+            for pixels in objects(plane, value):
+                voxels = np.insert(pixels, axis, place, axis=1)
+                boxes.append(box_along_image(voxels, value, dense.geometry))
     return _Weak(boxes=tuple(boxes))
 
 
-def _box(value: int, extent: tuple[slice, ...], geometry: Geometry) -> Box:
-    """The box that holds the voxels of an extent whole, faces on voxel faces."""
-    first = np.array([part.start for part in extent[::-1]])
-    last = np.array([part.stop - 1 for part in extent[::-1]])
-    center = geometry.to_physical(0.5 * (first + last))
-    size = (last - first + 1) * np.asarray(geometry.spacing)
-    return Box(
-        class_index=value,
-        center=tuple(float(number) for number in center),
-        size=tuple(float(number) for number in size),
-        axes=tuple(tuple(float(x) for x in axis) for axis in geometry.direction_matrix.T),
-    )
+def _extreme_points(dense: _Dense) -> _Weak:
+    """The outermost points of each object along the image's axes, its middle, and the box."""
+    points: list[Point] = []
+    boxes = []
+    for voxels, value in _objects_of(dense):
+        points += extreme_points(voxels, value, dense.geometry)
+        points.append(middle_point(voxels, value, dense.geometry))
+        boxes.append(box_along_image(voxels, value, dense.geometry))
+    return _Weak(points=tuple(points), boxes=tuple(boxes))
+
+
+def _objects_of(dense: _Dense) -> Iterator[tuple[np.ndarray, int]]:
+    """The voxels and the class of every object, class by class."""
+    for value in dense.classes:
+        for voxels in objects(dense.label, value):
+            yield voxels, value
 
 
 def _tags(dense: _Dense) -> _Weak:
@@ -252,6 +286,9 @@ _MAKERS: dict[str, Callable[[_Dense], _Weak]] = {
     "points": _points,
     "slices": _slices,
     "boxes": _boxes,
+    "rotated_boxes": _rotated_boxes,
+    "slice_boxes": _slice_boxes,
+    "extreme_points": _extreme_points,
     "tags": _tags,
     "drop_classes": _drop_classes,
     "unlabeled": _unlabeled,

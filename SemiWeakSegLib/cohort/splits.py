@@ -79,7 +79,8 @@ def keep_labels(cohort: Cohort, n: int, seed: int = 0, by: str = "case") -> Coho
         if case.role == "train" and not (case.id in labeled and unit(case) in kept):
             dense = case.label if case.id in labeled else None
             truth = dense if case.truth is None else case.truth
-            case = replace(case, label=None, truth=truth, boxes=(), present=(), absent=())
+            bare = replace(case, label=None, points=(), boxes=(), present=(), absent=())
+            case = replace(bare, truth=truth)
         cases.append(case)
     return cohort.with_cases(cases)
 
@@ -90,7 +91,7 @@ def _strata(cohort: Cohort, groups: dict[str, list[Case]]) -> dict[str, list[str
     for name, cases in groups.items():
         kinds = [cohort.annotation_kind(case) for case in cases]
         measurable = [
-            case.truth is not None or kind in ("labeled", "scribbled")
+            case.truth is not None or (case.label is not None and kind in ("labeled", "scribbled"))
             for case, kind in zip(cases, kinds, strict=True)
         ]
         if any(measurable):

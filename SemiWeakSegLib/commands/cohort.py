@@ -1,4 +1,4 @@
-"""`cohort`: make, check, divide, simplify, show and inspect cohort files."""
+"""`cohort`: make, check, divide, simplify, measure, show and inspect cohort files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from SemiWeakSegLib.commands import (
     cohort_make,
     cohort_show,
     cohort_simulate,
+    cohort_sizes,
     cohort_split,
 )
 from SemiWeakSegLib.commands.failures import UsageError
 from SemiWeakSegLib.commands.parser import add_command
 
-PARTS = (cohort_make, cohort_check, cohort_split, cohort_simulate, cohort_show, cohort_inspect)
+PARTS = (
+    cohort_make,
+    cohort_check,
+    cohort_split,
+    cohort_simulate,
+    cohort_sizes,
+    cohort_show,
+    cohort_inspect,
+)
 
 
 def register(commands: Any) -> None:
@@ -25,7 +34,7 @@ def register(commands: Any) -> None:
         commands,
         "cohort",
         run,
-        summary="Make, check, split, simulate, show or inspect a cohort: what is known of what.",
+        summary="Make, check, split, simulate, measure, show, inspect a cohort: what is known.",
         description=(
             "A cohort file lists classes and cases with images, labels and roles. In a label map "
             "0 is background, 255 is unlabeled, other values are classes."
@@ -42,4 +51,4 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Without a sub-command there is nothing to do."""
-    raise UsageError("say what to do: make, check, split, simulate, show or inspect")
+    raise UsageError("say what to do: make, check, split, simulate, sizes, show or inspect")

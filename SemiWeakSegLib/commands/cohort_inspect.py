@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from SemiWeakSegLib.commands.parser import add_command
 from SemiWeakSegLib.commands.reading import problem_as_dict, read_cohort
 
 if TYPE_CHECKING:
-    from SemiWeakSegLib.cohort import Case, Cohort, Problem
+    from SemiWeakSegLib.cohort import Box, Case, Cohort, Point, Problem
     from SemiWeakSegLib.cohort.file_facts import FileFacts
 
 SAVE_S = 5.0
@@ -30,8 +31,9 @@ def register(commands: Any) -> None:
         summary="Tell programs what each case carries and what is wrong, one JSON object a line.",
         description=(
             "First {phase: headers, problems}, found from headers alone. Then a line per case: "
-            "{case, kind, voxels (annotated ones by class), size and spacing (x, y, z), channels, "
-            "dimension, problems}. Last {phase: voxels, problems (all of them), summary}. A cohort "
+            "{case, kind, voxels (annotated ones by class), points and boxes (by class), size and "
+            "spacing (x, y, z), channels, dimension, problems}. Last {phase: voxels, problems (all "
+            "of them), summary}. A cohort "
             "that cannot be read gives {error}."
         ),
         examples=[
@@ -96,6 +98,7 @@ def _about(cohort: Cohort, case: Case, facts: FileFacts, readable: set[Path]) ->
     from SemiWeakSegLib.cohort import ImageError, read_header
 
     told: dict[str, Any] = {"kind": None, "voxels": {}}
+    told.update(points=_by_class(case.points), boxes=_by_class(case.boxes))
     told.update(size=None, spacing=None, channels=None, dimension=None)
     try:
         headers = [read_header(path) for path in case.images]
@@ -123,6 +126,11 @@ def _about(cohort: Cohort, case: Case, facts: FileFacts, readable: set[Path]) ->
         }
     told["kind"] = cohort.annotation_kind(case)
     return told
+
+
+def _by_class(marks: Iterable[Point | Box]) -> dict[str, int]:
+    """How many points or boxes each class has."""
+    return {str(index): number for index, number in Counter(m.class_index for m in marks).items()}
 
 
 def _plain(problems: Iterable[Problem]) -> list[dict[str, Any]]:

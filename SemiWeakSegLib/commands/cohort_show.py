@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from SemiWeakSegLib.commands.reading import read_cohort
 from SemiWeakSegLib.commands.tables import table
 
 if TYPE_CHECKING:
-    from SemiWeakSegLib.cohort import Cohort, CohortSummary
+    from SemiWeakSegLib.cohort import Cohort, CohortSummary, SegmentClass
 
 KINDS = ("labeled", "scribbled", "boxed", "tagged", "unlabeled")
 
@@ -48,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         return OK
     print(as_text(counts))
     print("classes     " + ", ".join(f"{each.index} {each.name}" for each in cohort.classes))
+    bounds = [_bounds(each) for each in cohort.classes if each.size_bounds is not None]
+    if bounds:
+        print("sizes       " + ", ".join(bounds))
     if rows:
         print(
             "\n" + table([list(rows[0]), *([str(cell) for cell in row.values()] for row in rows)])
@@ -56,17 +60,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_text(counts: CohortSummary) -> str:
-    """The counts in three lines."""
+    """The counts in a few lines."""
     kinds = ", ".join(f"{getattr(counts, kind)} {kind}" for kind in KINDS if getattr(counts, kind))
+    carried = ", ".join(
+        f"{what} in {number}"
+        for what in ("points", "boxes", "tags", "sizes")
+        if (number := getattr(counts, f"with_{what}"))
+    )
     train = counts.cases - counts.validation - counts.test
     return "\n".join(
         [
             f"cases       {counts.cases}, {counts.dimension}-D, {counts.classes} classes",
             f"training    {train}" + (f": {kinds}" if kinds else ""),
+            *([f"carrying    {carried}"] if carried else []),
             f"validation  {counts.validation}",
             f"test        {counts.test}",
         ]
     )
+
+
+def _bounds(item: SegmentClass) -> str:
+    """A class and its common bounds."""
+    low, high = item.size_bounds or (0.0, math.inf)
+    upper = "more" if math.isinf(high) else f"{high:g}"
+    return f"{item.name} {low:g} to {upper}"
 
 
 def _rows(cohort: Cohort) -> list[dict[str, Any]]:
@@ -75,6 +92,8 @@ def _rows(cohort: Cohort) -> list[dict[str, Any]]:
             "case": case.id,
             "role": case.role,
             "annotation": cohort.annotation_kind(case),
+            "points": len(case.points),
+            "boxes": len(case.boxes),
             "channels": len(case.images),
             "group": case.group or "",
             "truth": "yes" if case.truth else "",

@@ -19,6 +19,7 @@ from SemiWeakSegLib.commands.failures import (
 from SemiWeakSegLib.commands.parser import add_command
 from SemiWeakSegLib.commands.progress import Printer
 from SemiWeakSegLib.commands.tables import table
+from SemiWeakSegLib.methods.inference import INFERENCES, parse_inference
 
 if TYPE_CHECKING:
     from SemiWeakSegLib.cohort import Case
@@ -41,6 +42,7 @@ def register(commands: Any) -> None:
         examples=[
             "predict runs/first --cases unlabeled",
             "predict runs/first --images new_images --out predictions --flips",
+            "predict runs/first --cases test --refine graph_cut,weight=2",
         ],
         exit_codes=(OK, FAILED, USAGE, INPUT),
     )
@@ -62,6 +64,12 @@ def register(commands: Any) -> None:
         "--largest-component", action="store_true", help="keep the largest piece of each class"
     )
     parser.add_argument("--fill-holes", action="store_true", help="fill holes of each class")
+    parser.add_argument(
+        "--refine",
+        metavar="KIND",
+        help="fit the label maps to the image's edges by a CRF: "
+        f"{' or '.join(INFERENCES)}, with settings after commas ({_refine_settings()})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
                 [f"{folder.path} has no model yet (it is {folder.state()}): train it first"]
             )
         cases, default_out = _cases(folder, arguments)
+        refinement = parse_inference(arguments.refine) if arguments.refine else None
     out = arguments.out or default_out
     from SemiWeakSegLib.learning.predict import predict_run
 
@@ -97,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
             flips=arguments.flips,
             largest_component=arguments.largest_component,
             fill_holes=arguments.fill_holes,
+            refinement=refinement,
             progress=show,
         )
     finally:
@@ -104,6 +114,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{len(rows)} predictions in {out}")
     print(as_text(rows))
     return OK
+
+
+def _refine_settings() -> str:
+    return "; ".join(
+        f"{kind.name}: {', '.join(f'{each.name}={each.default}' for each in kind.descriptions())}"
+        for kind in INFERENCES.values()
+    )
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

@@ -104,6 +104,8 @@ def describe(event: dict[str, Any]) -> str:
         return ", ".join(parts)
     if kind == "sizes":
         return _sizes(event)
+    if kind == "seeds":
+        return _seeds(event)
     if kind == "predicted":
         measured = event.get("mean_dice") is not None
         role = event.get("measured_on") or "known"
@@ -145,6 +147,15 @@ def _sizes(event: dict[str, Any]) -> str:
         width = error.get("relative_width")
         bounds = "" if width is None else f", bounds ±{100 * width:.0f} %"
         parts.append(f"{name} R² {number(error, 'r2')}{bounds}")
+    return "; ".join([*parts, event["note"]] if event.get("note") else parts)
+
+
+def _seeds(event: dict[str, Any]) -> str:
+    """How good the seeds of an image-tag classifier are on the validation cases."""
+    parts = [f"seeds in {event.get('cases', '?')} cases"]
+    for name, found in (event.get("per_class") or {}).items():
+        precision, recall = number(found, "precision"), number(found, "recall")
+        parts.append(f"{name} precision {precision}, recall {recall}")
     return "; ".join([*parts, event["note"]] if event.get("note") else parts)
 
 

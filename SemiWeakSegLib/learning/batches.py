@@ -140,9 +140,10 @@ class PatchSampler:
             raise ValueError("a batch needs at least one case to draw from")
         if annotated:
             for case in cases:
-                if not (store.entries[case].annotated or case in store.proposals):
+                if not store.annotated(case):
                     raise ValueError(
-                        f"case {store.cases[case].id}: has no annotated voxel to centre patches on"
+                        f"case {store.cases[case].id}: has no annotated voxel or box to centre "
+                        "patches on"
                     )
         self.store = store
         self.cases = cases

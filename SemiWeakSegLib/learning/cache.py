@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..cohort import UNLABELED, Case
+from .case_label import prepare_label
 from .plan import Plan
-from .preprocess import prepare_image, prepare_label
+from .preprocess import prepare_image
 
 # Change it when what is written below changes its meaning.
 CACHE_VERSION = 1
@@ -85,8 +86,9 @@ def _remove(entry: Path) -> None:
 class CachedCase:
     """One preprocessed case on disk.
 
-    image.npy: (channels, units, *spatial) float16; label.npy (if annotated): (units, *spatial)
-    uint8; centres.npy: rows (class, unit, *voxel) of annotated voxels to centre patches on.
+    image.npy: (channels, units, *spatial) float16; label.npy (if annotated; points are in it):
+    (units, *spatial) uint8; centres.npy: rows (class, unit, *voxel) of annotated voxels to centre
+    patches on.
     """
 
     folder: Path
@@ -212,6 +214,8 @@ def _key(case: Case, plan: Plan) -> str:
             with file.open("rb") as stream:
                 while block := stream.read(1 << 20):
                     digest.update(block)
+    for point in case.points:
+        digest.update(f"|{point.class_index}:{point.position}".encode())
     return digest.hexdigest()
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from monai.networks.nets import SEResNext101, UNet, resnet18
 from torch import nn
+
+from .classifier import TagClassifier
 
 NORMALISATIONS = {"instance": ("instance", {"affine": True}), "batch": "batch"}
 
@@ -16,6 +20,7 @@ def build_network(settings: dict[str, Any]) -> nn.Module:
 
     ``name`` "unet": MONAI's residual U-Net, (B, channels in, *patch) -> logits (B, K, *patch).
     "size_regressor": (B, channels in + 1, *patch) -> positive values (B, classes), 1 = mean size.
+    "classifier": (B, channels in, *patch) -> logits (B, classes) of what an image shows.
     """
     settings = dict(settings)
     name = settings.pop("name")
@@ -23,7 +28,14 @@ def build_network(settings: dict[str, Any]) -> nn.Module:
         return _unet(**settings)
     if name == "size_regressor":
         return SizeRegressor(**settings)
-    raise ValueError(f"unknown network {name!r}; known: unet, size_regressor")
+    if name == "classifier":
+        return TagClassifier(**settings)
+    raise ValueError(f"unknown network {name!r}; known: unet, size_regressor, classifier")
+
+
+def is_segmenter(settings: dict[str, Any]) -> bool:
+    """True for the settings of a network that gives every voxel a class."""
+    return settings.get("name") == "unet"
 
 
 def _unet(
@@ -54,26 +66,62 @@ class SizeRegressor(nn.Module):
     Input: image channels and one constant channel with the relative position of the slice.
     Output: softplus(z) / softplus(0), (B, classes); the last layer starts at zero, so training
     starts from the mean size. ``mean_proportion`` (classes,) turns it into a proportion.
+    ``moments``: names of "centroid" and "spread", each with rows of its own in the last layer; the
+    output is then (B, classes · (1 + d · moments)), taken apart by ``split``.
     """
 
-    def __init__(self, dimensions: int, in_channels: int, classes: int, backbone: str):
+    def __init__(
+        self,
+        dimensions: int,
+        in_channels: int,
+        classes: int,
+        backbone: str,
+        moments: Sequence[str] = (),
+    ):
         super().__init__()
-        self.backbone = _backbone(backbone, dimensions, in_channels + 1, classes)
+        self.classes, self.dimensions, self.moments = classes, dimensions, tuple(moments)
+        outputs = classes * (1 + dimensions * len(self.moments))
+        self.backbone = _backbone(backbone, dimensions, in_channels + 1, outputs)
         last = [module for module in self.backbone.modules() if isinstance(module, nn.Linear)][-1]
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.register_buffer("mean_proportion", torch.ones(classes))
+        if self.moments:
+            # mm: where training starts, and the unit in which places and extents are learned.
+            self.register_buffer(
+                "usual_moments", torch.zeros(len(self.moments), classes, dimensions)
+            )
+            self.register_buffer("length", torch.ones(classes))
 
     def forward(self, image: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
         """image (B, C, *patch), position (B,) in [0, 1] -> (B, classes) multiples of the mean."""
         plane = (2 * position - 1).to(image.dtype).reshape(-1, 1, *([1] * (image.ndim - 2)))
         plane = plane.expand(-1, 1, *image.shape[2:])
         raw = self.backbone(torch.cat([image, plane], dim=1))
-        return nn.functional.softplus(raw) / nn.functional.softplus(torch.zeros_like(raw))
+        if not self.moments:
+            return nn.functional.softplus(raw) / nn.functional.softplus(torch.zeros_like(raw))
+        sizes = nn.functional.softplus(raw[:, : self.classes]) / math.log(2)
+        return torch.cat([sizes, raw[:, self.classes :]], dim=1)
+
+    def split(self, output: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """(B, classes) multiples of the mean size; (B, classes, d) mm of each further moment.
+
+        Centroids are from the middle of the patch along its axes.
+        """
+        sizes, rest = output[:, : self.classes], output[:, self.classes :]
+        rest = rest.reshape(len(output), len(self.moments), self.classes, self.dimensions)
+        found = {}
+        for number, name in enumerate(self.moments):
+            usual, raw = self.usual_moments[number], rest[:, number]
+            if name == "spread":
+                found[name] = usual * nn.functional.softplus(raw) / math.log(2)
+            else:
+                found[name] = usual + self.length[:, None] * raw
+        return sizes, found
 
     def proportions(self, image: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
         """Predicted share of the patch, (B, classes)."""
-        return self(image, position) * self.mean_proportion
+        return self.split(self(image, position))[0] * self.mean_proportion
 
 
 def _backbone(name: str, dimensions: int, channels: int, outputs: int) -> nn.Module:

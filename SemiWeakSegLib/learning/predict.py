@@ -13,8 +13,10 @@ import torch
 from scipy import ndimage
 
 from ..cohort import Case, Cohort, images
+from ..methods.inference import Inference
 from ..runs.atomic import write_json
 from ..runs.folder import RunFolder
+from .crf_inference import refine, unit_intensity
 from .inference import infer
 from .layout import Layout
 from .preprocess import prepare_image, restore
@@ -35,10 +37,13 @@ def predict_run(
     flips: bool = False,
     largest_component: bool = False,
     fill_holes: bool = False,
+    refinement: Inference | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Predicts cases with a run's model; returns rows case, file, uncertainty_file, uncertainty.
 
+    ``refinement``: a CRF's inference that fits the label maps to the images' edges; the
+    uncertainty stays the network's own.
     Raises ValueError for ``flips`` where the model was not trained on mirrored patches.
     ``out`` (default ``predictions/``) gets one label map per case under the image's file name,
     ``<case>_uncertainty.nii.gz`` and ``predictions.json``, updated after every case.
@@ -64,6 +69,7 @@ def predict_run(
             flips=flips,
             largest_component=largest_component,
             fill_holes=fill_holes,
+            refinement=refinement,
         )
         rows[case.id] = row
         made.append(row)
@@ -81,6 +87,7 @@ def predict_case(
     flips: bool = False,
     largest_component: bool = False,
     fill_holes: bool = False,
+    refinement: Inference | None = None,
 ) -> dict[str, Any]:
     """Predicts and writes one case."""
     device = next(model.network.parameters()).device
@@ -94,6 +101,10 @@ def predict_case(
         flips=flips,
     )
     label, entropy, background = on_own_grid(scores, prepared.layout)
+    if refinement is not None:
+        image = unit_intensity(torch.from_numpy(prepared.image), prepared.window)
+        refined = refine(scores, image, prepared.layout.spacing, refinement)
+        label, _, _ = on_own_grid(refined, prepared.layout)
     if largest_component:
         label = keep_largest(label, len(scores))
     if fill_holes:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from ..cohort import UNLABELED, Case, images
+from ..cohort import UNLABELED, images
 from .layout import Layout, canonical_axes, identity_axes
 from .plan import Plan
 from .thinning import thin
@@ -78,13 +78,6 @@ def window_of(channel: np.ndarray) -> tuple[float, float]:
     """The 0.5 % and 99.5 % percentiles; the extremes where nearly all values are the same."""
     low, high = np.percentile(thin(channel, WINDOW_VOXELS), [0.5, 99.5])
     return (low, high) if high > low else (channel.min(), channel.max())
-
-
-def prepare_label(case: Case, layout: Layout, num_classes: int) -> np.ndarray | None:
-    """The case's label map on the planned grid, (units, *spatial) uint8, or None."""
-    if case.label is None:
-        return None
-    return label_to_grid(case.label, layout, num_classes)
 
 
 def label_to_grid(path: Path, layout: Layout, num_classes: int) -> np.ndarray:

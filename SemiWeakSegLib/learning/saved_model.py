@@ -14,7 +14,7 @@ from torch import nn
 from ..cohort import SegmentClass
 from ..runs.atomic import write_json
 from ..runs.folder import RunFolder
-from .networks import build_network
+from .networks import build_network, is_segmenter
 from .plan import Plan
 
 SCHEMA = 1
@@ -76,12 +76,12 @@ def save_model(
 def keep_model(run: RunFolder, classes: list[SegmentClass]) -> bool:
     """Makes ``model/`` of an unfinished run from its last checkpoint; False where it has none.
 
-    The best weights by validation where there was one, else the last ones. A size regressor does
-    not segment: the run must have come to a segmenting stage.
+    The best weights by validation where there was one, else the last ones. Regressors and
+    classifiers do not segment: the run must have come to a segmenting stage.
     """
     path, plan = run.checkpoints / "last.pt", run.read_plan()
     state = load_tensors(path) if path.exists() and plan else {}
-    if state.get("settings", {}).get("name") != "unet":
+    if not is_segmenter(state.get("settings", {})):
         return False
     best = run.checkpoints / f"{state['name']}.pt"
     if state["validations"] > 0 and best.exists():

@@ -18,3 +18,8 @@ def cosine_rate(progress: float, warm_up: float = 0.02) -> float:
         return max(0.05, progress / warm_up)
     remaining = (min(progress, 1.0) - warm_up) / (1.0 - warm_up)
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * remaining))
+
+
+def barrier_sharpness(progress: float, start: float = 5.0, growth: float = 1.1) -> float:
+    """t of a log-barrier: 5, and 1.1 times as much with every twentieth of the stage."""
+    return start * growth ** (20.0 * min(progress, 1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from torch import nn
 
 from ..cohort import UNLABELED, images
 from ..runs.atomic import write_json
+from .attributes import label_attributes
 from .batches import relative_position
 from .inference import infer, pad_to
+from .moments import bound_moments, plain
 from .preprocess import label_to_grid, make_layout
+from .priors import SIZES_FILE
+from .priors.common import mean_lengths
 from .stages import Workshop
-from .terms.size import SIZES_FILE
 
 # Share of unseen sizes the cross-validated bounds are meant to hold.
 COVERAGE = 0.9
@@ -132,11 +136,13 @@ def write_estimated(
     gamma: float,
     rule: str,
     source: str,
+    moments: Sequence[str] = (),
 ) -> None:
     """Cross-validates, bounds the unlabeled cases, writes ``sizes.json`` and a sizes event.
 
     estimators[f]: the networks of fold f (their mean is its estimate), trained without the cases
-    held_out[f]; unlabeled cases get the mean over all folds.
+    held_out[f]; unlabeled cases get the mean over all folds. ``moments``: "centroid" and "spread",
+    which are estimated, judged and bounded beside the sizes.
     """
     store, plan = workshop.store, workshop.plan
     classes = plan.num_classes
@@ -165,7 +171,8 @@ def write_estimated(
         made[:, useless, 0] = 0
         made[:, useless, 1] = COMMON_FACTOR * labeled.max(axis=0)[useless]
         bounds[store.cases[index].id] = made
-    _write(workshop.products / SIZES_FILE, bounds)
+    further = bound_moments(workshop, estimators, held_out, moments, gamma=gamma, rule=rule)
+    _write(workshop.products / SIZES_FILE, bounds, {name: each.bounds for name, each in further})
     unit = "mm^2" if plan.dimensions == 2 else "mm^3"
     note = "cross-validated on the labeled cases"
     if errors is None:
@@ -191,15 +198,19 @@ def write_estimated(
         }
         if truth
         else {},
+        **({"moments": {name: each.errors for name, each in further}} if further else {}),
     )
 
 
-def write_true(workshop: Workshop, gamma: float) -> None:
+def write_true(workshop: Workshop, gamma: float, moments: Sequence[str] = ()) -> None:
     """Bounds (1 ± gamma) around the true sizes of unlabeled cases: the oracle of the paper.
 
-    Cases whose truth is not known stay unbounded.
+    ``moments``, centroid and spread, are bounded by ± gamma times the class's length. Cases whose
+    truth is not known stay unbounded.
     """
     store, bounds = workshop.store, {}
+    further: dict[str, dict[str, np.ndarray]] = {name: {} for name in moments}
+    lengths = mean_lengths(store) if moments else None
     for index in workshop.unlabeled:
         case = store.cases[index]
         if case.truth is None:
@@ -210,7 +221,14 @@ def write_true(workshop: Workshop, gamma: float) -> None:
         volume = math.prod(store.entries[index].spacing)
         sizes = true_sizes(label, workshop.plan.num_classes, volume)
         bounds[case.id] = np.stack([sizes * (1 - gamma), sizes * (1 + gamma)], axis=-1)
-    _write(workshop.products / SIZES_FILE, bounds)
+        if moments:
+            spacing = store.entries[index].spacing
+            true = label_attributes(torch.from_numpy(label), workshop.plan.num_classes, spacing)
+            for name, table in further.items():
+                values = true[name].double().numpy()
+                far = gamma * lengths[:, None]
+                table[case.id] = np.stack([values - far, values + far], axis=-1)
+    _write(workshop.products / SIZES_FILE, bounds, further)
 
 
 def _error_row(error: SizeError | None, gamma: float, rule: str, useless: bool) -> dict[str, Any]:
@@ -228,10 +246,14 @@ def _error_row(error: SizeError | None, gamma: float, rule: str, useless: bool) 
     }
 
 
-def _write(path: Path, bounds: dict[str, np.ndarray]) -> None:
+def _write(
+    path: Path, bounds: dict[str, np.ndarray], further: dict[str, dict[str, np.ndarray]]
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = {case: _digits(values) for case, values in bounds.items()}
-    write_json(path, {"bounds": table})
+    tables = {"bounds": {case: _digits(values) for case, values in bounds.items()}}
+    for name, table in further.items():
+        tables[name] = {case: plain(values) for case, values in table.items()}
+    write_json(path, tables)
 
 
 def _digits(values: np.ndarray) -> list:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..cohort import SegmentClass
 from ..runs.folder import RunFolder
-from .networks import build_network
+from .networks import build_network, is_segmenter
 from .plan import Plan
 from .saved_model import load_tensors
 from .store import CaseStore
@@ -25,8 +26,8 @@ FINAL_STAGE = "segment"
 class Workshop:
     """What stages share: the run, its plan and data, and what earlier stages made.
 
-    ``labeled``: indices of training cases with annotated voxels; ``dense``: those of them without
-    unlabeled voxels; ``unlabeled``: training cases without annotation. ``emit`` writes an event.
+    ``labeled``: indices of training cases with annotated voxels or boxes; ``dense``: those of them
+    without unlabeled voxels; ``unlabeled``: the other training cases. ``emit`` writes an event.
     """
 
     run: RunFolder
@@ -39,6 +40,7 @@ class Workshop:
     unlabeled: list[int]
     validation: list[int]
     emit: Callable[..., None]
+    classes: Sequence[SegmentClass] = ()
 
     @property
     def products(self) -> Path:
@@ -83,4 +85,4 @@ class Stage:
     @property
     def segments(self) -> bool:
         """True for segmentation networks, which can be validated by Dice."""
-        return self.network["name"] != "size_regressor"
+        return is_segmenter(self.network)

@@ -14,6 +14,7 @@ import torch
 
 from ..cohort import Case
 from .cache import CachedCase, cached, choose_centres
+from .knowledge import Knowledge, KnownLabel, knowledge_of, known_label
 from .plan import Plan
 
 # Open memory maps kept at a time: bounds both file handles and address space.
@@ -51,6 +52,10 @@ class CaseStore:
 
     On a CUDA device all cases are kept there when they fit in ``DEVICE_SHARE`` of its free
     memory (``resident``); otherwise the most recent ``OPEN_CASES`` memory maps stay open.
+
+    ``knowledge``: what boxes and tags of training cases say of their voxels. Where only background
+    is possible the label of a boxed or annotated case says so; validation cases keep theirs as it
+    is, since they are measured by it.
     """
 
     def __init__(
@@ -65,14 +70,25 @@ class CaseStore:
         self.plan = plan
         self.device = device
         self.entries: list[CachedCase] = []
+        self.knowledge: dict[int, Knowledge] = {}
+        self.known_labels: dict[int, KnownLabel] = {}
         for case in cases:
             self.entries.append(cached(case, plan, folder))
+            self._add_knowledge(case)
             prepared(len(self.entries), len(cases))
         self.index = {case.id: number for number, case in enumerate(cases)}
         self.resident = device.type == "cuda" and self._fits(device)
         self.proposals: dict[int, Path] = {}
         self._open: OrderedDict[int, CaseArrays] = OrderedDict()
         self._lock = threading.Lock()
+
+    def _add_knowledge(self, case: Case) -> None:
+        if case.role != "train" or not (case.boxes or case.absent):
+            return
+        index, entry = len(self.entries) - 1, self.entries[-1]
+        knowledge = self.knowledge[index] = knowledge_of(case, self.plan)
+        if case.boxes or (entry.annotated and not entry.dense):
+            self.known_labels[index] = known_label(case, entry, knowledge, self.plan)
 
     def _fits(self, device: torch.device) -> bool:
         free, _ = torch.cuda.mem_get_info(device)
@@ -89,6 +105,11 @@ class CaseStore:
         return [
             value == 0 or seen is None or value in seen for value in range(self.plan.num_classes)
         ]
+
+    def annotated(self, index: int) -> bool:
+        """Whether patches can be centred on something known: a label, a box or a proposal."""
+        known = index in self.known_labels or index in self.proposals
+        return known or self.entries[index].annotated
 
     def use_proposals(self, proposals: dict[int, Path]) -> None:
         """Label maps (``.npy`` on the planned grid) that stand in for cases without annotation."""
@@ -110,6 +131,10 @@ class CaseStore:
         if index in self.proposals:
             label = np.load(self.proposals[index], mmap_mode="c", allow_pickle=False)
             find_centres = functools.partial(choose_centres, label, self.plan.num_classes)
+        elif index in self.known_labels:
+            known = self.known_labels[index]
+            label = np.load(known.label, mmap_mode="c", allow_pickle=False)
+            find_centres = functools.partial(np.load, known.centres, allow_pickle=False)
         arrays = CaseArrays(
             image=torch.from_numpy(entry.image()),
             label=None if label is None else torch.from_numpy(label),

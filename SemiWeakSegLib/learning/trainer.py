@@ -100,7 +100,7 @@ class StageTrainer:
     def _make_terms(self) -> None:
         self.terms: list[Term] = self.stage.make_terms()
         shop = self.workshop
-        context = StageContext(shop.plan, shop.store, shop.products, self.device)
+        context = StageContext(shop.plan, shop.store, shop.products, self.device, shop.classes)
         for term in self.terms:
             term.start(context)
         self.teacher: nn.Module | None = None

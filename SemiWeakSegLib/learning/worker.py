@@ -210,9 +210,11 @@ class _Worker:
             self.processes.wait()
         kinds = [cohort.annotation_kind(case) for case in used]
         training = [index for index, case in enumerate(used) if case.role == "train"]
-        labeled = [index for index in training if store.entries[index].annotated]
-        if not labeled:
-            raise ValueError("no training case has an annotated voxel: annotate at least one case")
+        labeled = [index for index in training if store.annotated(index)]
+        if not labeled and "tagged" not in self.settings.needs:
+            raise ValueError(
+                "no training case has an annotated voxel or a box: annotate at least one case"
+            )
         return Workshop(
             run=self.run,
             plan=plan,
@@ -233,6 +235,7 @@ class _Worker:
                 if case.role == "validation" and store.entries[index].annotated
             ],
             emit=self.emit,
+            classes=cohort.classes,
         )
 
     def _train(self, workshop: Workshop, stages: list[Stage], resume: bool) -> None:

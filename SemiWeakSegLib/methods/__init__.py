@@ -1,17 +1,23 @@
 """The menu: one settings dataclass per method, and the terms a user may add. Standard library."""
 
+from SemiWeakSegLib.methods.boxes import Boxes
+from SemiWeakSegLib.methods.constrained import Constrained
 from SemiWeakSegLib.methods.curriculum_size import CurriculumSize
 from SemiWeakSegLib.methods.menu import METHODS, as_json, describe, get, missing_requirements
 from SemiWeakSegLib.methods.oracle_size import OracleSize
 from SemiWeakSegLib.methods.proposals import Proposals
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
 from SemiWeakSegLib.methods.recommend import Recommendation, recommend
+from SemiWeakSegLib.methods.refinement import Refinement
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import FieldDescription, Settings, SettingsError, setting
 from SemiWeakSegLib.methods.supervised import Supervised
+from SemiWeakSegLib.methods.tags import Tags
 from SemiWeakSegLib.methods.terms import (
     TERMS,
+    BoxTerm,
+    CandidateTerm,
     CRFTerm,
     EntropyTerm,
     PseudoLabelTerm,
@@ -24,7 +30,11 @@ from SemiWeakSegLib.methods.terms import (
 __all__ = [
     "METHODS",
     "TERMS",
+    "BoxTerm",
+    "Boxes",
     "CRFTerm",
+    "CandidateTerm",
+    "Constrained",
     "CurriculumSize",
     "EntropyTerm",
     "FieldDescription",
@@ -33,12 +43,14 @@ __all__ = [
     "PseudoLabel",
     "PseudoLabelTerm",
     "Recommendation",
+    "Refinement",
     "ScribbleCRF",
     "SegmentationSettings",
     "Settings",
     "SettingsError",
     "SizeTerm",
     "Supervised",
+    "Tags",
     "TermRequest",
     "TermSettings",
     "as_json",

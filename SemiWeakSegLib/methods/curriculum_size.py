@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
-from SemiWeakSegLib.methods.size_penalty import SizePenalty
+from SemiWeakSegLib.methods.size_penalty import EstimatedBounds
 from SemiWeakSegLib.methods.terms import RAMP_HELP
 
 
 @dataclass(frozen=True)
-class CurriculumSize(SizePenalty, SegmentationSettings):
+class CurriculumSize(EstimatedBounds, SegmentationSettings):
     """Sizes learned from the labeled cases become inequality constraints on the unlabeled ones."""
 
     name: ClassVar[str] = "curriculum_size"

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from SemiWeakSegLib.methods.settings import Settings, setting
 
+AUTOMATIC_REACH = 0.08
+"""The dense kernel's reach, as a share of the images' mean extent, where none is given."""
+
 
 @dataclass(frozen=True)
 class CRFKernel(Settings):
-    """Gaussian affinities in space and intensity, and the form of the energy."""
+    """Gaussian affinities in space and intensity, the form of the energy, and who takes part."""
 
     sigma_space_mm: float = setting(
         0.0,
@@ -32,5 +35,19 @@ class CRFKernel(Settings):
         3.0, "reach of the second Gaussian", minimum=0.01, unit="mm"
     )
     form: str = setting(
-        "potts", "potts: s'W(1-s); quadratic: w |s_p - s_q|^2", choices=("potts", "quadratic")
+        "potts",
+        "potts: s'W(1-s); quadratic: w |s_p - s_q|^2; normalised_cut: s'W(1-s) / d's of each class",
+        choices=("potts", "quadratic", "normalised_cut"),
+    )
+    gate: str = setting(
+        "image",
+        "which voxels take part: image: all; unlabeled: those without annotation and what is near "
+        "them; annotated: those with annotation and what is near them",
+        choices=("image", "unlabeled", "annotated"),
+    )
+    gate_mm: float = setting(
+        0.0,
+        "how far along each axis a gate counts as near; 0: the dense kernel's reach",
+        minimum=0.0,
+        unit="mm",
     )

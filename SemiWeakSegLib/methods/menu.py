@@ -5,19 +5,34 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from SemiWeakSegLib.methods.boxes import Boxes
+from SemiWeakSegLib.methods.constrained import Constrained
 from SemiWeakSegLib.methods.curriculum_size import CurriculumSize
 from SemiWeakSegLib.methods.oracle_size import OracleSize
 from SemiWeakSegLib.methods.proposals import Proposals
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
+from SemiWeakSegLib.methods.refinement import Refinement
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import FieldDescription, SettingsError, nearest
 from SemiWeakSegLib.methods.supervised import Supervised
+from SemiWeakSegLib.methods.tags import Tags
 from SemiWeakSegLib.methods.terms import TERMS
 
 METHODS: dict[str, type[SegmentationSettings]] = {
     method.name: method
-    for method in (Supervised, CurriculumSize, Proposals, OracleSize, ScribbleCRF, PseudoLabel)
+    for method in (
+        Supervised,
+        CurriculumSize,
+        Proposals,
+        OracleSize,
+        ScribbleCRF,
+        PseudoLabel,
+        Tags,
+        Boxes,
+        Constrained,
+        Refinement,
+    )
 }
 
 REQUIREMENTS = {
@@ -25,6 +40,10 @@ REQUIREMENTS = {
     "dense": "training cases that are fully labeled",
     "unlabeled": "training cases without labels or scribbles",
     "truth": "reference segmentations of the unlabeled cases",
+    "boxed": "training cases with boxes",
+    "tagged": "training cases with image tags",
+    "bounded": "bounds of sizes: common ones of a class, or sizes, tags or boxes of cases",
+    "supervised": "training cases with labels, scribbles or boxes",
 }
 
 
@@ -42,12 +61,13 @@ def missing_requirements(method: type[SegmentationSettings], summary: Any) -> li
     """What the cohort lacks for `method`, one sentence each: what was found and what would do.
 
     `summary` carries the counts of `cohort.CohortSummary`: labeled, scribbled, boxed, tagged and
-    unlabeled training cases, and with_truth.
+    unlabeled training cases, with_truth, with_boxes, with_tags and with_sizes.
     """
     bare = summary.unlabeled + summary.boxed + summary.tagged
+    annotated = summary.labeled + summary.scribbled
     advice = {
         "annotated": (
-            summary.labeled + summary.scribbled,
+            annotated,
             "segment or scribble at least one case",
         ),
         "dense": (
@@ -61,6 +81,23 @@ def missing_requirements(method: type[SegmentationSettings], summary: Any) -> li
         "truth": (
             summary.with_truth,
             "this method is a comparison: give the true segmentations with --truth",
+        ),
+        "boxed": (
+            summary.with_boxes,
+            "draw a box around each object in at least one case",
+        ),
+        "tagged": (
+            summary.with_tags,
+            "say of at least one case which classes are present or absent",
+        ),
+        "bounded": (
+            summary.with_sizes + summary.with_tags + summary.with_boxes,
+            "give each class the bounds of its size, by hand or from labeled cases by "
+            "'cohort sizes COHORT.json --save'",
+        ),
+        "supervised": (
+            annotated + summary.with_boxes,
+            "segment, scribble or box at least one case",
         ),
     }
     return [

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
-from SemiWeakSegLib.methods.size_penalty import SizePenalty
+from SemiWeakSegLib.methods.size_penalty import EstimatedBounds
 from SemiWeakSegLib.methods.terms import RAMP_HELP
 
 
 @dataclass(frozen=True)
-class OracleSize(SizePenalty, SegmentationSettings):
+class OracleSize(EstimatedBounds, SegmentationSettings):
     """For comparisons only: it reads the true sizes of cases it calls unlabeled."""
 
     name: ClassVar[str] = "oracle_size"

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from SemiWeakSegLib.methods.constraint_terms import PENALTIES, PENALTY_HELP
 from SemiWeakSegLib.methods.settings import Settings, setting
 
 
 @dataclass(frozen=True)
 class SizePenalty(Settings):
-    """Width of the bounds around an estimated size, weight and form of the penalty."""
+    """Weight and form of the penalty."""
 
-    gamma: float = setting(
-        0.1, "relative slack around a size: (1-gamma) to (1+gamma)", minimum=0.0, maximum=1.0
-    )
     size_weight: float | None = setting(
         None,
         "weight of the size penalty; none chooses what was measured to be best: 655 on slices (the "
-        "paper's 0.01 at 256 x 256), 65 on volumes, 0.05 for the relative penalty",
+        "paper's 0.01 at 256 x 256), 65 on volumes, 0.05 for the relative forms",
         minimum=0.0,
     )
-    penalty: str = setting(
-        "proportion",
-        "relative: measured as a share of the bound; proportion: as a share of the image",
-        choices=("relative", "proportion"),
-    )
+    penalty: str = setting("proportion", PENALTY_HELP, choices=PENALTIES)
 
     @property
     def whole_images(self) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class EstimatedBounds(SizePenalty):
+    """Bounds around estimated values: which, and how wide."""
+
+    gamma: float = setting(
+        0.1,
+        "relative slack around a size: (1-gamma) to (1+gamma); around a place or extent, in units "
+        "of the object's length",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    attributes: str = setting(
+        "size",
+        "what is estimated and bounded: the size, with it the centroid, and the spread (standard "
+        "deviation along each axis)",
+        choices=("size", "size_centroid", "size_centroid_spread"),
+    )
+    moments_weight: float = setting(
+        0.05, "weight of the penalty on centroid and spread", minimum=0.0
+    )
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The attributes beside the size."""
+        return tuple(self.attributes.split("_")[1:])

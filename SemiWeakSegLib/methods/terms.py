@@ -7,25 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from SemiWeakSegLib.methods.box_terms import BoxTerm, CandidateTerm
+from SemiWeakSegLib.methods.constraint_terms import (
+    CONSTRAINT_TERMS,
+    AreaTerm,
+    ClassRatioTerm,
+    MomentsTerm,
+    MutualInformationTerm,
+    PriorTerm,
+    SizeTerm,
+)
 from SemiWeakSegLib.methods.kernel import CRFKernel
-from SemiWeakSegLib.methods.settings import Settings, SettingsError, nearest, setting
-
-RAMP_HELP = "share of the stage over which the weight rises to its full value"
-
-
-@dataclass(frozen=True)
-class TermSettings(Settings):
-    """Base of the addable terms."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    summary: ClassVar[str]
-    default_weight: ClassVar[float]
-
-    @property
-    def whole_images(self) -> bool:
-        """Whether it constrains whole slices or volumes, so that patches must hold them whole."""
-        return False
+from SemiWeakSegLib.methods.settings import SettingsError, nearest, setting
+from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class EntropyTerm(TermSettings):
 
 @dataclass(frozen=True)
 class CRFTerm(CRFKernel, TermSettings):
-    """Relaxed Potts CRF, sum_k s_k' W (1 - s_k) / sum W."""
+    """Relaxed CRF, sum_k s_k' W (1 - s_k) / sum W, or normalised cut."""
 
     name: ClassVar[str] = "crf"
     title: ClassVar[str] = "CRF regularisation"
@@ -86,29 +80,36 @@ class PseudoLabelTerm(TermSettings):
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
 
-@dataclass(frozen=True)
-class SizeTerm(TermSettings):
-    """Quadratic penalty on soft class proportions outside known bounds."""
-
-    name: ClassVar[str] = "size"
-    title: ClassVar[str] = "Size bounds"
-    summary: ClassVar[str] = "Keeps each class's size within the bounds known for the case."
-    default_weight: ClassVar[float] = 65.0
-
-    penalty: str = setting(
-        "proportion",
-        "relative: measured as a share of the bound; proportion: as a share of the image",
-        choices=("relative", "proportion"),
-    )
-    ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
-
-    @property
-    def whole_images(self) -> bool:
-        return True
-
+__all__ = [
+    "RAMP_HELP",
+    "TERMS",
+    "AreaTerm",
+    "BoxTerm",
+    "CRFTerm",
+    "CandidateTerm",
+    "ClassRatioTerm",
+    "EntropyTerm",
+    "MomentsTerm",
+    "MutualInformationTerm",
+    "PriorTerm",
+    "PseudoLabelTerm",
+    "SizeTerm",
+    "TermRequest",
+    "TermSettings",
+    "get_term",
+    "parse_term",
+]
 
 TERMS: dict[str, type[TermSettings]] = {
-    term.name: term for term in (EntropyTerm, CRFTerm, PseudoLabelTerm, SizeTerm)
+    term.name: term
+    for term in (
+        EntropyTerm,
+        CRFTerm,
+        PseudoLabelTerm,
+        *CONSTRAINT_TERMS,
+        BoxTerm,
+        CandidateTerm,
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""The Annotate section: a case in the views, drawn in as segmentation, scribbles or boxes."""
+"""The Annotate section: a case in the views; segmentation, scribbles, boxes and points of it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from SemiWeakSegLib.panels.editor import AnnotationEditor
 from SemiWeakSegLib.panels.live_overlaps import LiveOverlaps
 from SemiWeakSegLib.panels.observations import Observations
 from SemiWeakSegLib.panels.overlaps_view import OverlapsView
+from SemiWeakSegLib.panels.points_view import PointsView
 from SemiWeakSegLib.panels.shortcuts import Shortcuts
+from SemiWeakSegLib.panels.shown_clashes import ShownClashes
 from SemiWeakSegLib.panels.unsaved import UnsavedQuestion
 from SemiWeakSegLib.scene.annotations import SaveReport
+from SemiWeakSegLib.scene.markup_kinds import MARKUPS
 from SemiWeakSegLib.scene.segments import segmentIdOfClass
 
 SETTLE_MS = 50
@@ -45,12 +48,14 @@ class AnnotatePanel:
         self.editor = AnnotationEditor(ui.editorFrame.layout())
         self.widget.setMRMLScene(slicer.mrmlScene)
         self.brush = BrushRow(ui, self.editor)
-        self.overlaps = OverlapsView(ui.overlapsFrame, ui.overlapsTable)
+        self.overlaps = OverlapsView(ui.overlapsFrame, ui.overlapsLabel, ui.overlapsTable)
         self.liveOverlaps = LiveOverlaps(self.overlaps)
+        self.clashes = ShownClashes(self.overlaps)
         self.attributes = CaseAttributesTable(ui.attributesTable, self._onAttributes)
         self.view = AnnotateView(ui, self.attributes)
         self.work = AnnotateWork(logic, self.view.say, self._onShown, self._onSaved)
         self.boxes = BoxesView(ui, self.work.addBox, self.work.removeBoxes)
+        self.points = PointsView(ui, self.work.addBoxOfPoints, self._showClashes)
         self.shortcuts = Shortcuts(
             {
                 "Ctrl+Shift+S": self.save,
@@ -106,6 +111,7 @@ class AnnotatePanel:
         self._entered = False
         self.attributes.flush()
         self.shortcuts.remove()
+        self.points.stop()
         self.editor.exit()
 
     def sceneStartClose(self) -> None:
@@ -116,6 +122,7 @@ class AnnotatePanel:
         self.liveOverlaps.stop()
         self.editor.sceneStartClose()
         self.boxes.show((), ())
+        self.points.show(None)
         self.session.forget()
 
     def sceneEndClose(self) -> None:
@@ -136,6 +143,7 @@ class AnnotatePanel:
         self.editor.cleanup()
         self.brush.cleanup()
         self.boxes.cleanup()
+        self.points.cleanup()
         self.overlaps.cleanup()
         self.work.cleanup()
 
@@ -178,7 +186,7 @@ class AnnotatePanel:
 
     def _onShown(self) -> None:
         session = self.session
-        drawing = session.drawing if session.mode != "box" else None
+        drawing = None if session.mode in MARKUPS else session.drawing
         if drawing is None:
             self.editor.release()
         else:
@@ -195,17 +203,24 @@ class AnnotatePanel:
         self.liveOverlaps.watch(drawing)
         boxes = session.boxes if session.mode == "box" else None
         classes = self.logic.study.classes if self.logic.study is not None else ()
-        self.boxes.show(boxes.rois if boxes is not None else (), classes)
+        self.boxes.show(boxes.markups if boxes is not None else (), classes)
+        self.points.show(session.points if session.mode == "point" else None)
+        self._showClashes()
         self._drawingObservations.release()
         if drawing is not None:
             event = slicer.vtkSegmentation.SegmentRemoved
             self._drawingObservations.add(drawing.segmentation, event, self._onNodes)
         self.refresh()
 
+    def _showClashes(self) -> None:
+        if self.session.mode == "point":
+            self.clashes.show(self.session.points)
+
     def _onSaved(self, reports: list[SaveReport]) -> None:
         for report in reports:
             if report.path is not None:
                 self.liveOverlaps.show(report.overlaps)
+        self._showClashes()
         self.logic.events.emit("results")
         self.refresh()
 
@@ -236,6 +251,7 @@ class AnnotatePanel:
         connect(ui.segmentButton, "clicked()", self._onSegment)
         connect(ui.scribbleButton, "clicked()", self._onScribble)
         connect(ui.boxButton, "clicked()", self._onBox)
+        connect(ui.pointButton, "clicked()", self._onPoint)
         connect(combo, "currentNodeChanged(vtkMRMLNode*)", self._onSceneSegmentationChosen)
         connect(ui.useSegmentationButton, "clicked()", self._onUseSegmentation)
         connect(ui.revertButton, "clicked()", self.work.revert)
@@ -267,6 +283,9 @@ class AnnotatePanel:
 
     def _onBox(self) -> None:
         self.work.setMode("box")
+
+    def _onPoint(self) -> None:
+        self.work.setMode("point")
 
     def _onSaveAndNext(self) -> None:
         if self.save():

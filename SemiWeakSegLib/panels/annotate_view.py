@@ -30,6 +30,7 @@ class AnnotateView:
             "segment": ui.segmentButton,
             "scribble": ui.scribbleButton,
             "box": ui.boxButton,
+            "point": ui.pointButton,
         }
 
     def say(self, text: str) -> None:
@@ -38,7 +39,7 @@ class AnnotateView:
         self.ui.annotateMessageLabel.visible = bool(text)
 
     def show(self, study: Study | None, session: AnnotationSession, preferredMode: str) -> None:
-        """Everything but the editor and the lists of boxes and overlaps."""
+        """Everything but the editor and the lists of boxes, points and overlaps."""
         self._showCases(study, session.caseId)
         self._showMode(session.mode or preferredMode)
         self._enable(bool(session.caseId))
@@ -60,15 +61,16 @@ class AnnotateView:
     def _showMode(self, mode: str) -> None:
         self.modeButtons[mode].setChecked(True)
         self.ui.brushRow.visible = mode == "scribble"
-        self.ui.editorFrame.visible = mode != "box"
+        self.ui.editorFrame.visible = mode in ("segment", "scribble")
         self.ui.boxesFrame.visible = mode == "box"
+        self.ui.pointsFrame.visible = mode == "point"
 
     def _enable(self, isOpen: bool) -> None:
         ui = self.ui
         for button in (ui.previousCaseButton, ui.nextCaseButton, ui.nextUncertainButton):
             button.enabled = bool(self.caseIds)
         ui.caseSelector.enabled = bool(self.caseIds)
-        ui.boxesFrame.enabled = ui.brushRow.enabled = isOpen
+        ui.boxesFrame.enabled = ui.pointsFrame.enabled = ui.brushRow.enabled = isOpen
         missing = "" if isOpen else _("Open a case first")
         for button, tip in (
             (ui.saveButton, _("Keep what was drawn in the cohort (Ctrl+Shift+S)")),

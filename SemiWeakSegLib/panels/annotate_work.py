@@ -14,7 +14,7 @@ from SemiWeakSegLib.panels.annotation_session import AnnotationSession
 from SemiWeakSegLib.panels.case_order import nextToAnnotate
 from SemiWeakSegLib.panels.slice_views import crossing
 from SemiWeakSegLib.panels.unsaved import CANCEL, SAVE, UnsavedQuestion
-from SemiWeakSegLib.scene.annotations import SaveReport, addBox
+from SemiWeakSegLib.scene.annotations import MODES, SaveReport, addBox
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.nodes import removeNode
 from SemiWeakSegLib.scene.segments import unknownSegments
@@ -54,7 +54,7 @@ class AnnotateWork:
     def preferredMode(self) -> str:
         """The mode in which a case without drawing is opened."""
         mode = "" if self.parameterNode is None else self.parameterNode.annotationMode
-        return mode if mode in ("segment", "scribble", "box") else "scribble"
+        return mode if mode in MODES else "scribble"
 
     def cleanup(self) -> None:
         """Nothing is called any more; what is drawn stays in the scene."""
@@ -218,11 +218,18 @@ class AnnotateWork:
             self.attempt(lambda: addBox(boxes, classIndex, crossing(boxes.volume)))
             self._onShown()
 
+    def addBoxOfPoints(self, classIndex: int) -> None:
+        """A new box around the points of a class."""
+        if self.session.points is None:
+            return
+        if self.attempt(lambda: self.session.addBoxOfPoints(classIndex)):
+            self._say(texts.boxOfPointsText(classIndex, self.session.study.classes))
+
     def removeBoxes(self, rois: list[slicer.vtkMRMLMarkupsROINode]) -> None:
         """Take boxes away; saving keeps that."""
         for roi in rois:
             removeNode(roi)
-        self.session.updateBoxes()
+        self.session.updateMarkups()
         self._onShown()
 
     def followCohort(self) -> None:
@@ -240,9 +247,9 @@ class AnnotateWork:
         session, agrees = self.session, []
         if session.case is None:
             return True
-        before = (session.drawing, session.boxes, _classesOf(session))
+        before = _stateOf(session)
         self.attempt(lambda: agrees.append(session.follow()))
-        if before != (session.drawing, session.boxes, _classesOf(session)):
+        if before != _stateOf(session):
             self._onShown()
         return agrees != [False]
 
@@ -251,14 +258,14 @@ class AnnotateWork:
         session = self.session
         if not session.caseId:
             return
-        caseId, before = session.caseId, _rois(session)
+        caseId, before = session.caseId, _stateOf(session)
         if session.forgetRemoved():
             self._say(texts.removedText(caseId))
             self._onShown()
             return
         session.addMissingSegments()
-        session.updateBoxes()
-        if _rois(session) != before:
+        session.updateMarkups()
+        if _stateOf(session) != before:
             self._onShown()
 
     def _isEmptied(self) -> bool:
@@ -290,9 +297,6 @@ def _soon(receiver: Callable[[], None]) -> qt.QTimer:
     return timer
 
 
-def _classesOf(session: AnnotationSession) -> object:
-    return None if session.drawing is None else session.drawing.classes
-
-
-def _rois(session: AnnotationSession) -> list[Any]:
-    return [] if session.boxes is None else list(session.boxes.rois)
+def _stateOf(session: AnnotationSession) -> object:
+    """Changes when something else is open, or has other classes or markups."""
+    return [(each, tuple(each.classes), tuple(each.markups)) for each in session.opened]

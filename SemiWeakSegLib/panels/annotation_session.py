@@ -1,6 +1,7 @@
-"""The case that is being annotated: its drawing, its boxes, and what is not saved of them; no Qt.
+"""The case that is being annotated: drawing, boxes, points, and what is not saved of them; no Qt.
 
-A case has one drawing (dense or scribbles) and its boxes; both may be open at the same time.
+A case has one drawing (dense or scribbles), its boxes and its points; all may be open at the same
+time.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from SemiWeakSegLib.panels.drawn_annotation import addMissingSegments, giveClass
 from SemiWeakSegLib.scene.annotations import (
     Annotation,
     SaveReport,
+    addBoxOfPoints,
     adoptAnnotation,
     changeMode,
     closeAnnotation,
     isModified,
     openAnnotation,
 )
-from SemiWeakSegLib.scene.box_drawing import roisOfCase
 from SemiWeakSegLib.scene.errors import SceneError
+from SemiWeakSegLib.scene.markup_kinds import MARKUPS
 from SemiWeakSegLib.scene.node_names import CASE, COHORT, LABEL
 from SemiWeakSegLib.scene.prediction_nodes import PREDICTION
 from SemiWeakSegLib.scene.segment_drawing import signatureOf
@@ -39,7 +41,8 @@ class AnnotationSession:
         self.caseId = ""
         self.mode = ""
         self.drawing: Annotation | None = None
-        self.boxes: Annotation | None = None
+        self.markups: dict[str, Annotation] = {}
+        """Boxes and points that are open, by mode."""
         self._volumeWasThere = False
         self._untouched: object = None
 
@@ -51,14 +54,26 @@ class AnnotationSession:
         return self.study.case(self.caseId)
 
     @property
+    def boxes(self) -> Annotation | None:
+        return self.markups.get("box")
+
+    @property
+    def points(self) -> Annotation | None:
+        return self.markups.get("point")
+
+    @property
+    def opened(self) -> list[Annotation]:
+        """Everything of the case that is open."""
+        return [*([] if self.drawing is None else [self.drawing]), *self.markups.values()]
+
+    @property
     def current(self) -> Annotation | None:
         """The annotation of the present mode."""
-        return self.boxes if self.mode == "box" else self.drawing
+        return self.markups.get(self.mode) if self.mode in MARKUPS else self.drawing
 
     @property
     def volume(self) -> slicer.vtkMRMLScalarVolumeNode | None:
-        opened = self.drawing or self.boxes
-        return None if opened is None else opened.volume
+        return self.opened[0].volume if self.opened else None
 
     @property
     def isDrawingEmpty(self) -> bool:
@@ -103,8 +118,8 @@ class AnnotationSession:
 
     def show(self, mode: str) -> None:
         """Open what ``mode`` works on where it is not open, or has been removed, yet."""
-        if mode == "box":
-            if self.boxes is None:
+        if mode in MARKUPS:
+            if mode not in self.markups:
                 self._take(openAnnotation(self.study, self.study.case(self.caseId), mode))
             self.mode = mode
         elif self.drawing is None:
@@ -121,11 +136,18 @@ class AnnotationSession:
             changeMode(self.drawing, mode)
         self.mode = self.drawing.mode
 
+    def addBoxOfPoints(self, classIndex: int) -> None:
+        """Make a box of the points of a class; it is saved as one of the case's boxes."""
+        mode = self.mode
+        self.show("box")
+        self.mode = mode
+        addBoxOfPoints(self.boxes, self.points, classIndex)
+
     def unsaved(self) -> list[Annotation]:
         """The annotations that were changed since they were opened or saved."""
         found = []
-        for annotation in (self.drawing, self.boxes):
-            if annotation is None or self._isPredictionAsItCame(annotation):
+        for annotation in self.opened:
+            if self._isPredictionAsItCame(annotation):
                 continue
             try:
                 changed = isModified(annotation)
@@ -145,8 +167,8 @@ class AnnotationSession:
         pending = self.unsaved()
         if self.drawing is not None and self._isPredictionAsItCame(self.drawing):
             pending.append(self.drawing)
-        known = case.label or case.boxes or case.present or case.absent or case.sizes
-        if not pending and self.current is not None and not known:
+        known = (case.label, case.boxes, case.points, case.present, case.absent, case.sizes)
+        if not pending and self.current is not None and not any(known):
             pending = [self.current]  # which says what is missing
         with self.study.grouped(_("Annotate {case}").format(case=self.caseId)):
             reports = [saveDrawn(self.study, annotation) for annotation in pending]
@@ -161,14 +183,15 @@ class AnnotationSession:
         self.show(mode)
 
     def revert(self) -> None:
-        """Go back to what was saved last, in drawing and boxes."""
+        """Go back to what was saved last, in drawing, boxes and points."""
         mode = self.mode
-        reopen = [each.mode for each in (self.drawing, self.boxes) if each is not None]
+        reopen = [each.mode for each in self.opened]
         self._closeDrawing()
-        self._closeBoxes()
+        for each in list(self.markups):
+            self._closeMarkups(each)
         for each in reopen:
             self.show(each)
-        if mode != self.mode and (mode == "box") != (self.mode == "box"):
+        if mode in MARKUPS or self.mode in MARKUPS:
             self.show(mode)
 
     def follow(self) -> bool:
@@ -181,21 +204,22 @@ class AnnotationSession:
             return True
         if self.drawing is not None:
             agrees = self._followDrawing(case)
-        if self.boxes is not None:
-            before = self.boxes.case
-            self.boxes.classes = list(self.study.classes)
-            if case.boxes != before.boxes and self.boxes in self.unsaved():
-                return False
-            if case.boxes != before.boxes:
-                self._closeBoxes()
-                self.boxes = openAnnotation(self.study, case, "box")
-            self.boxes.case = case
+        for mode, opened in list(self.markups.items()):
+            kind, before = MARKUPS[mode], opened.case
+            opened.classes = list(self.study.classes)
+            if kind.ofCase(case) != kind.ofCase(before):
+                if opened in self.unsaved():
+                    return False
+                self._closeMarkups(mode)
+                self.markups[mode] = openAnnotation(self.study, case, mode)
+            self.markups[mode].case = case
+        self.updateMarkups()
         return agrees
 
     def ignoreCohort(self) -> None:
         """What is drawn goes on, whatever the cohort says."""
-        for annotation in (self.drawing, self.boxes):
-            if annotation is not None and self.case is not None:
+        for annotation in self.opened:
+            if self.case is not None:
                 annotation.case = self.case
 
     def addMissingSegments(self) -> None:
@@ -203,11 +227,12 @@ class AnnotationSession:
         if self.drawing is not None and self.study is not None:
             addMissingSegments(self.drawing, self.study.classes)
 
-    def updateBoxes(self) -> None:
-        """Boxes may come and go by other modules: list those that are in the scene."""
+    def updateMarkups(self) -> None:
+        """Boxes and points may come and go by other modules: list those that are in the scene."""
         case = self.case
-        if self.boxes is not None and case is not None:
-            self.boxes.rois = roisOfCase(self.study, case)
+        for mode, opened in self.markups.items():
+            if case is not None:
+                opened.markups = MARKUPS[mode].present(self.study, case, opened.volume)
 
     def forgetRemoved(self) -> bool:
         """Let go of nodes that are no longer in the scene; whether any was."""
@@ -227,19 +252,21 @@ class AnnotationSession:
         The volume goes as well where it came with the case and nothing else uses it.
         """
         removeVolume = not (keepNodes or self._volumeWasThere)
-        self._closeBoxes(keepNodes, removeVolume and self.drawing is None)
+        for mode in list(self.markups):
+            last = self.drawing is None and len(self.markups) == 1
+            self._closeMarkups(mode, keepNodes, removeVolume and last)
         self._closeDrawing(keepNodes, removeVolume)
         self.forget()
 
     def forget(self) -> None:
         """Know of nothing, and touch no node: the scene is closing."""
         self.study, self.caseId, self.mode = None, "", ""
-        self.drawing = self.boxes = None
+        self.drawing, self.markups = None, {}
         self._untouched = None
 
     def _take(self, annotation: Annotation) -> None:
-        if annotation.mode == "box":
-            self.boxes = annotation
+        if annotation.mode in MARKUPS:
+            self.markups[annotation.mode] = annotation
         else:
             self.drawing = annotation
             self._untouched = None
@@ -288,8 +315,5 @@ class AnnotationSession:
         self.drawing = None
         self._untouched = None
 
-    def _closeBoxes(self, keepNodes: bool = False, removeVolume: bool = False) -> None:
-        self.updateBoxes()
-        if self.boxes is not None:
-            closeAnnotation(self.boxes, not keepNodes, removeVolume)
-        self.boxes = None
+    def _closeMarkups(self, mode: str, keepNodes: bool = False, removeVolume: bool = False) -> None:
+        closeAnnotation(self.markups.pop(mode), not keepNodes, removeVolume)

@@ -12,7 +12,7 @@ from SemiWeakSegLib.scene.annotations import SaveReport
 
 
 def reportText(reports: Sequence[SaveReport], classes: Sequence[SegmentClass]) -> str:
-    """What was saved, in voxels or boxes per class, and what was left out."""
+    """What was saved, in voxels, boxes or points per class, and what was left out."""
     if not reports:
         return _("Nothing has changed since it was saved.")
     lines = []
@@ -20,9 +20,12 @@ def reportText(reports: Sequence[SaveReport], classes: Sequence[SegmentClass]) -
         counts = ", ".join(
             f"{className(index, classes)} {count}" for index, count in sorted(report.counts.items())
         )
-        if report.path is None:
+        if report.mode == "box":
             counts = counts or _("no boxes")
             lines.append(_("Saved, boxes per class: {counts}.").format(counts=counts))
+        elif report.mode == "point":
+            counts = counts or _("no points")
+            lines.append(_("Saved, points per class: {counts}.").format(counts=counts))
         else:
             lines.append(_("Saved, voxels per class: {counts}.").format(counts=counts))
         if report.unknown:
@@ -31,10 +34,33 @@ def reportText(reports: Sequence[SaveReport], classes: Sequence[SegmentClass]) -
                     names=", ".join(report.unknown)
                 )
             )
-        if report.overlaps:
-            total = sum(overlap.voxels for overlap in report.overlaps)
+        total = sum(overlap.voxels for overlap in report.overlaps)
+        if total and report.mode == "point":
+            text = _("{count} points contradict another point or stroke.")
+            lines.append(text.format(count=total))
+        elif total:
             lines.append(_("{count} voxels are drawn in two classes.").format(count=total))
     return "\n".join(lines)
+
+
+def boxOfPointsText(index: int, classes: Sequence[SegmentClass]) -> str:
+    """A box was made of points."""
+    return _("A box of {name} was made around its points; Box lists it, Save keeps it.").format(
+        name=className(index, classes)
+    )
+
+
+def overlapsText(mode: str) -> str:
+    """What it means that two classes are drawn in one place."""
+    if mode == "point":
+        return _(
+            "A point lies in one voxel with a point or a saved stroke of another class. The "
+            "stroke counts, else the point that comes first in the list; delete one of them."
+        )
+    return _(
+        "Strokes of two classes overlap. In a scribbled case these voxels are left unlabeled; "
+        "erase one of the strokes."
+    )
 
 
 def conversionQuestion(caseId: str, mode: str) -> str:
@@ -80,8 +106,8 @@ def keptText(caseId: str) -> str:
 
 def removedText(caseId: str) -> str:
     return _(
-        "The drawing of case {case} was removed from the scene. Choose Segment, Scribble or Box "
-        "to open it as it was saved."
+        "The drawing of case {case} was removed from the scene. Choose Segment, Scribble, Box or "
+        "Point to open it as it was saved."
     ).format(case=caseId)
 
 

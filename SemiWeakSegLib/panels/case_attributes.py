@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SemiWeakSegLib.cohort import Case, SegmentClass
+from SemiWeakSegLib.panels.table_keys import TableKeys
 
 CLASS, TAG, AT_LEAST, AT_MOST, LOOKED_AT = range(5)
 NOT_SAID, PRESENT, ABSENT = range(3)
@@ -38,7 +39,7 @@ class CaseAttributesTable:
 
     An upper bound of 0 means none: the whole image is the bound then. Bounds of both 0 are not
     said. Bounds whose lower one exceeds the upper one are not passed on; ``problem`` says so, and
-    ``onChanged`` is called for it.
+    ``onChanged`` is called for it. The keys P, A and N tag the class of the current row.
     """
 
     def __init__(self, table: qt.QTableWidget, onChanged: Callable[[Attributes], None]) -> None:
@@ -55,6 +56,14 @@ class CaseAttributesTable:
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.connect("timeout()", self._passOn)
+        self._keys = TableKeys(
+            table,
+            {
+                "P": lambda: self._tagRow(PRESENT),
+                "A": lambda: self._tagRow(ABSENT),
+                "N": lambda: self._tagRow(NOT_SAID),
+            },
+        )
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(CLASS, qt.QHeaderView.Stretch)
@@ -128,7 +137,16 @@ class CaseAttributesTable:
     def cleanup(self) -> None:
         self.flush()
         self._timer.disconnect("timeout()", self._passOn)
+        self._keys.remove()
         self._build(())
+
+    def _tagRow(self, tag: int) -> None:
+        """Tag the class of the current row and go on to the next: one key for each class."""
+        if not self._rows:
+            return
+        row = max(0, int(self._table.currentRow()))
+        self._rows[row].tag = tag
+        self._table.setCurrentCell((row + 1) % len(self._rows), CLASS)
 
     def _passOn(self) -> None:
         self._shown = self.attributes()
@@ -165,7 +183,7 @@ class _Row:
         self._storedTexts: tuple[float, float] | None = None
         name = segmentClass.name
         item = qt.QTableWidgetItem(name)
-        item.setFlags(qt.Qt.ItemIsEnabled)
+        item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
         item.setToolTip(_("Class {index}").format(index=segmentClass.index))
         table.setItem(number, CLASS, item)
 
@@ -232,6 +250,10 @@ class _Row:
     @property
     def tag(self) -> int:
         return int(self._tag.currentIndex)
+
+    @tag.setter
+    def tag(self, tag: int) -> None:
+        self._tag.setCurrentIndex(tag)
 
     @property
     def lookedAt(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from SemiWeakSegLib.cohort import ROLES
+from SemiWeakSegLib.cohort import ROLES, SegmentClass
 from SemiWeakSegLib.panels.row_texts import roleName
 from SemiWeakSegLib.scene.prediction_nodes import RUN
 from SemiWeakSegLib.scene.sources import dicomVolumes
@@ -85,10 +85,56 @@ def roleMenu(parent: qt.QWidget, setRole: Callable[[str], None]) -> qt.QMenu:
     return menu
 
 
+class TagMenu:
+    """A menu with the classes, and for each whether it is in the images of the selected cases.
+
+    ``setTag`` gets the class index and "present", "absent" or None for not said.
+    """
+
+    def __init__(
+        self,
+        parent: qt.QWidget,
+        classes: Callable[[], Sequence[SegmentClass]],
+        setTag: Callable[[int, str | None], None],
+    ) -> None:
+        self.menu = qt.QMenu(parent)
+        self.menu.setObjectName("TagMenu")
+        self.menu.setTitle(_("Set tag"))
+        self.actions: dict[tuple[int, str | None], qt.QAction] = {}
+        self._classes = classes
+        self._setTag = setTag
+
+    def update(self) -> None:
+        """List the classes as they are now; to be called before the menu is offered."""
+        self.menu.clear()
+        self.actions.clear()
+        for item in self._classes():
+            # An ampersand would become a shortcut.
+            ofClass = self.menu.addMenu(item.name.replace("&", "&&"))
+            for tag, text in (
+                ("present", _("Present")),
+                ("absent", _("Absent")),
+                (None, _("Not said")),
+            ):
+                action = ofClass.addAction(text)
+                action.connect("triggered()", self._calling(item.index, tag))
+                self.actions[item.index, tag] = action
+        self.menu.menuAction().setEnabled(bool(self.actions))
+
+    def cleanup(self) -> None:
+        """Call nobody from now on."""
+        self.menu.clear()
+        self.actions.clear()
+
+    def _calling(self, index: int, tag: str | None) -> Callable[[], None]:
+        return lambda: self._setTag(index, tag)
+
+
 def caseMenu(
     parent: qt.QWidget,
     open: Callable[[], None],
     setRole: Callable[[str], None],
+    tags: qt.QMenu,
     remove: Callable[[], None],
 ) -> qt.QMenu:
     """What can be done with the selected cases."""
@@ -96,6 +142,7 @@ def caseMenu(
     menu.setObjectName("CaseMenu")
     menu.addAction(_("Open with its annotation")).connect("triggered()", open)
     menu.addMenu(roleMenu(menu, setRole))
+    menu.addMenu(tags)
     menu.addSeparator()
     menu.addAction(_("Remove…")).connect("triggered()", remove)
     return menu

@@ -47,6 +47,6 @@ def nextUnannotated(cases: Sequence[Case], current: str) -> str | None:
 
 
 def isAnnotated(case: Case) -> bool:
-    """Whether the case needs no work: drawn, boxed or tagged, or measured against a truth."""
-    known = case.label is not None or case.boxes or case.present or case.absent
+    """Whether the case needs no work: it is annotated somehow, or measured against a truth."""
+    known = case.label is not None or case.boxes or case.points or case.present or case.absent
     return bool(known) or (case.role != "train" and case.truth is not None)

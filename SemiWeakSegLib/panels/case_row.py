@@ -90,6 +90,8 @@ def _kindOf(case: Case, facts: Any | None) -> str:
     """The kind; before the label map was read, what the other annotations alone would make it."""
     if facts is not None and facts.kind in KINDS:
         return facts.kind
+    if case.points:
+        return "scribbled"
     if case.boxes:
         return "boxed"
     return "tagged" if case.present or case.absent else "unlabeled"
@@ -150,10 +152,11 @@ def _knownCell(
         parts.append(f"{name}: {', '.join(counts)}" if counts else name)
     elif waiting:
         parts.append(texts.notRead)
-    if case.boxes:
-        found = Counter(box.class_index for box in case.boxes)
-        counts = [f"{names.get(index, index)} {n}" for index, n in sorted(found.items())]
-        parts.append(texts.boxes.format(counts=", ".join(counts)))
+    for marks, text in ((case.points, texts.points), (case.boxes, texts.boxes)):
+        found = Counter(mark.class_index for mark in marks)
+        if found:
+            counts = [f"{names.get(index, index)} {n}" for index, n in sorted(found.items())]
+            parts.append(text.format(counts=", ".join(counts)))
     if case.present:
         parts.append(texts.present.format(names=_joined(case.present, names)))
     if case.absent:

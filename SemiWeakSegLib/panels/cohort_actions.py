@@ -101,6 +101,11 @@ class CohortActions:
         if caseIds:
             self.attempt(lambda: self.logic.study.setRole(caseIds, role))
 
+    def setTag(self, caseIds: list[str], classIndex: int, tag: str | None) -> None:
+        """Say whether a class is "present" or "absent" in cases; None: not said."""
+        if caseIds:
+            self.attempt(lambda: self.logic.study.tagCases(caseIds, classIndex, tag))
+
     def remove(self, caseIds: list[str]) -> None:
         """Take cases out of the cohort; their files stay."""
         self.attempt(lambda: self.logic.study.removeCases(caseIds))

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SemiWeakSegLib.panels import cohort_questions as questions
-from SemiWeakSegLib.panels.case_menus import AddMenu, caseMenu, roleMenu
+from SemiWeakSegLib.panels.case_menus import AddMenu, TagMenu, caseMenu, roleMenu
 from SemiWeakSegLib.panels.case_table import CaseTable
 from SemiWeakSegLib.panels.check_line import CheckLine
 from SemiWeakSegLib.panels.classes_editor import ClassesEditor
@@ -64,7 +64,10 @@ class CohortPanel:
         self.addMenu = AddMenu(ui.addCasesButton, self.openForm)
         self.roleMenu = roleMenu(ui.roleButton, self._setRole)
         ui.roleButton.setMenu(self.roleMenu)
-        self.caseMenu = caseMenu(ui.caseTable, self._openSelected, self._setRole, self.askRemove)
+        self.tagMenu = TagMenu(ui.caseTable, self._classesNow, self._setTag)
+        self.caseMenu = caseMenu(
+            ui.caseTable, self._openSelected, self._setRole, self.tagMenu.menu, self.askRemove
+        )
         self._keys = TableKeys(
             ui.caseTable,
             {
@@ -153,6 +156,7 @@ class CohortPanel:
             self._resample,
             self._check,
             self.addMenu,
+            self.tagMenu,
         ):
             part.cleanup()
 
@@ -292,6 +296,12 @@ class CohortPanel:
     def _setRole(self, role: str) -> None:
         self.actions.setRole(self.table.selectedIds(), role)
 
+    def _setTag(self, classIndex: int, tag: str | None) -> None:
+        self.actions.setTag(self.table.selectedIds(), classIndex, tag)
+
+    def _classesNow(self) -> list[Any]:
+        return [] if self.logic.study is None else list(self.logic.study.classes)
+
     def _openSelected(self) -> None:
         selected = self.table.selectedIds()
         if selected:
@@ -299,4 +309,5 @@ class CohortPanel:
 
     def _showCaseMenu(self, position: qt.QPoint) -> None:
         if self.table.selectedIds():
+            self.tagMenu.update()
             self.caseMenu.popup(self.ui.caseTable.viewport().mapToGlobal(position))

@@ -122,7 +122,8 @@ class CohortState:
         if facts is None:
             self._facts.pop(case.id, None)
             return None, False
-        signature = (case.images, case.label, case.boxes, case.present, case.absent)
+        marks = (case.boxes, case.points, case.present, case.absent)
+        signature = (case.images, case.label, *marks)
         known = self._facts.get(case.id)
         if known is None or known[0] is not facts:
             self._facts[case.id] = (facts, signature)

@@ -38,7 +38,7 @@ def saveDrawn(study: Study, annotation: Annotation) -> SaveReport:
     annotation.case = study.case(annotation.case.id)
     annotation.saved = signatureOf(node, volume)
     unknown = unknownSegments(node, study.classes)
-    return SaveReport(annotation.case.label, label.counts, label.overlaps, unknown)
+    return SaveReport(annotation.case.label, label.counts, label.overlaps, unknown, annotation.mode)
 
 
 def giveClasses(drawing: Annotation, classes: Sequence[SegmentClass]) -> None:

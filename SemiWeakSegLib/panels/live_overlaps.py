@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import qt
 import slicer
 
+from SemiWeakSegLib.panels.annotation_texts import overlapsText
 from SemiWeakSegLib.panels.observations import Observations
-from SemiWeakSegLib.panels.overlaps_view import OverlapsView
+from SemiWeakSegLib.panels.overlaps_view import OverlapsView, placeOfOverlap
 from SemiWeakSegLib.scene.annotations import Annotation
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.label_maps import Overlap, labelOfSegmentation
@@ -50,8 +51,14 @@ class LiveOverlaps:
         drawing = self._drawing
         if drawing is None or drawing.segmentation is None:
             self._view.clear()
-        else:
-            self._view.show(overlaps, drawing.classes, drawing.segmentation, drawing.volume)
+            return
+        node, volume = drawing.segmentation, drawing.volume
+        self._view.show(
+            overlaps,
+            drawing.classes,
+            overlapsText(drawing.mode),
+            lambda overlap: placeOfOverlap(node, volume, overlap),
+        )
 
     def stop(self) -> None:
         """Watch nothing."""

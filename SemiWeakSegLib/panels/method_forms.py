@@ -8,6 +8,7 @@ from typing import Any
 import qt
 
 from SemiWeakSegLib.methods import METHODS, SegmentationSettings
+from SemiWeakSegLib.panels.kernel_view import KernelRow, KernelView
 from SemiWeakSegLib.panels.settings_form import SettingsForm
 
 SHARED = {each.name for each in SegmentationSettings.descriptions()}
@@ -17,12 +18,18 @@ class MethodForms:
     """A pair of forms for each method that was shown; `onChanged` after a person's change."""
 
     def __init__(
-        self, basic: qt.QWidget, advanced: qt.QWidget, onChanged: Callable[[], None]
+        self,
+        basic: qt.QWidget,
+        advanced: qt.QWidget,
+        onChanged: Callable[[], None],
+        kernel: KernelView,
     ) -> None:
         self._containers = (basic, advanced)
         self._onChanged = onChanged
+        self._kernel = kernel
         self._method = ""
         self._forms: dict[str, list[SettingsForm]] = {}
+        self.kernelRows: dict[str, KernelRow] = {}
         for container in self._containers:
             layout = qt.QVBoxLayout(container)
             layout.setContentsMargins(0, 0, 0, 0)
@@ -51,6 +58,9 @@ class MethodForms:
             for name, forms in self._forms.items():
                 for form in forms:
                     form.widget.visible = name == method
+            for name, row in self.kernelRows.items():
+                row.widget.visible = name == method
+            self._kernel.hideUnless(self.kernelRows.get(method), self.kernelRows.values())
             self._method = method
         if self.values != dict(values):
             for form in self._forms[method]:
@@ -65,4 +75,8 @@ class MethodForms:
             form = SettingsForm(rows, self._onChanged, f"setting_{method}")
             container.layout().addWidget(form.widget)
             forms.append(form)
+        row = self._kernel.row(METHODS[method], lambda: forms[0].values, f"kernel_{method}")
+        if row is not None:
+            self._containers[0].layout().addWidget(row.widget)
+            self.kernelRows[method] = row
         return forms

@@ -82,12 +82,17 @@ class MethodMenu:
 
 
 def available(summary: Any) -> dict[str, int]:
-    """How many training cases meet each requirement of `methods.REQUIREMENTS`."""
+    """How many training cases meet each requirement of `methods.menu.REQUIREMENTS`."""
+    annotated = summary.labeled + summary.scribbled
     return {
-        "annotated": summary.labeled + summary.scribbled,
+        "annotated": annotated,
         "dense": summary.labeled,
         "unlabeled": summary.unlabeled + summary.boxed + summary.tagged,
         "truth": summary.with_truth,
+        "boxed": summary.with_boxes,
+        "tagged": summary.with_tags,
+        "bounded": max(summary.with_sizes, summary.with_tags, summary.with_boxes),
+        "supervised": annotated + summary.boxed,
     }
 
 
@@ -98,6 +103,10 @@ def needsText(needs: tuple[str, ...], summary: Any) -> str:
         "dense": _("fully labeled"),
         "unlabeled": _("unlabeled"),
         "truth": _("with truth"),
+        "boxed": _("with boxes"),
+        "tagged": _("with tags"),
+        "bounded": _("with bounds of sizes"),
+        "supervised": _("annotated or boxed"),
     }
     if summary is None:
         return _("needs: {list}").format(list=", ".join(names[key] for key in needs))

@@ -11,13 +11,17 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from SemiWeakSegLib.methods import METHODS, TERMS, Recommendation, recommend
+from SemiWeakSegLib.methods import METHODS, TERMS, Recommendation
+from SemiWeakSegLib.panels.kernel_view import KernelView
 from SemiWeakSegLib.panels.library_texts import libraryText
 from SemiWeakSegLib.panels.method_forms import MethodForms
 from SemiWeakSegLib.panels.method_menu import MethodMenu
 from SemiWeakSegLib.panels.plan_view import PlanView
 from SemiWeakSegLib.panels.planning import Planner
+from SemiWeakSegLib.panels.recommendation_row import RecommendationRow
 from SemiWeakSegLib.panels.selections import Selections, readSelections, writeSelections
+from SemiWeakSegLib.panels.size_bounds_view import SizeBoundsView
+from SemiWeakSegLib.panels.term_notes import termNotes
 from SemiWeakSegLib.panels.terms_list import TermsList
 from SemiWeakSegLib.scene.run_commands import planCommand
 from SemiWeakSegLib.scene.training import TrainingRequest, problemsOf
@@ -36,17 +40,23 @@ class MethodPanel(VTKObservationMixin):
         self.widget = widget
         self.ui = slicer.util.childWidgetVariables(widget)
         self.selections = Selections()
-        self.recommendation: Recommendation | None = None
         self._parameterNode: Any = None
         self._isWriting = False
-        self.menu = MethodMenu(self.ui.methodMenu, self._onMethodChosen)
-        self.forms = MethodForms(
-            self.ui.basicSettings, self.ui.advancedSettings, self._onSettingsChanged
+        self.recommendation = RecommendationRow(
+            self.ui.recommendationLabel, self.ui.useRecommendationButton, self._onUseRecommendation
         )
-        self.terms = TermsList(self.ui.termsContainer, self._onTermsChanged)
+        self.menu = MethodMenu(self.ui.methodMenu, self._onMethodChosen)
         self.plan = PlanView(self.ui.planTable, self._onPlanOverridden)
+        self.kernel = KernelView(logic, self._planned)
+        self.forms = MethodForms(
+            self.ui.basicSettings,
+            self.ui.advancedSettings,
+            self._onSettingsChanged,
+            self.kernel,
+        )
+        self.terms = TermsList(self.ui.termsContainer, self._onTermsChanged, self.kernel)
+        self.sizeBounds = SizeBoundsView(self.ui, logic)
         self.planner = Planner(self._onPlanMade, self._onPlanProblem)
-        self.ui.useRecommendationButton.connect("clicked()", self._onUseRecommendation)
         self.ui.resetButton.connect("clicked()", self._onReset)
         self.ui.planButton.connect("clicked()", self.makePlan)
         self.ui.resetPlanButton.connect("clicked()", self._onResetPlan)
@@ -88,10 +98,14 @@ class MethodPanel(VTKObservationMixin):
 
     def exit(self) -> None:
         """The module is left; a plan that is being made goes on."""
+        self.kernel.hide()
+        self.sizeBounds.flush()
 
     def sceneStartClose(self) -> None:
         """The scene goes: so does the question for its plan."""
         self.planner.stop()
+        self.kernel.hide()
+        self.sizeBounds.flush()
         self.setParameterNode(None)
 
     def sceneEndClose(self) -> None:
@@ -102,6 +116,8 @@ class MethodPanel(VTKObservationMixin):
     def cleanup(self) -> None:
         """Disconnect from everything."""
         self.planner.stop()
+        self.kernel.cleanup()
+        self.sizeBounds.cleanup()
         for topic, receiver in self._receivers.items():
             self.logic.events.disconnect(topic, receiver)
         self._parameterNode = None
@@ -110,11 +126,11 @@ class MethodPanel(VTKObservationMixin):
     def refresh(self) -> None:
         """Availability, recommendation, problems and buttons, as the cohort is now."""
         summary = self._summary()
-        self.recommendation = None if summary is None else recommend(summary)
-        recommended = self.recommendation
-        self.menu.showSummary(summary, recommended.method if recommended else None)
+        self.recommendation.show(summary, self.selections.method)
+        self.menu.showSummary(summary, self.recommendation.method)
         self.menu.choose(self.selections.method)
-        self._showRecommendation()
+        self.sizeBounds.refresh()
+        self.kernel.refresh()
         self._showNotes()
         self._updateButtons()
 
@@ -140,6 +156,13 @@ class MethodPanel(VTKObservationMixin):
     def _summary(self) -> Any:
         inspection = self.logic.inspection
         return None if inspection is None else inspection.summary
+
+    def _planned(self, key: str) -> Any:
+        """A line of the plan, as it was set or made; None where nothing is known yet."""
+        summary = self._summary()
+        if key == "dimensions" and summary is not None and summary.dimension == 2:
+            return 2
+        return self.plan.valueOf(key)
 
     def _onStudy(self, *_arguments: Any) -> None:
         self._forgetPlan()
@@ -173,13 +196,11 @@ class MethodPanel(VTKObservationMixin):
         self.selections.method = name
         self._keep()
 
-    def _onUseRecommendation(self) -> None:
-        if self.recommendation is None:
-            return
-        self.selections.method = self.recommendation.method
-        if self.recommendation.settings:
-            chosen = {**self.selections.methodSettings, **self.recommendation.settings}
-            self.selections.settings[self.recommendation.method] = chosen
+    def _onUseRecommendation(self, recommended: Recommendation) -> None:
+        self.selections.method = recommended.method
+        if recommended.settings:
+            chosen = {**self.selections.methodSettings, **recommended.settings}
+            self.selections.settings[recommended.method] = chosen
         self._keep()
 
     def _onSettingsChanged(self) -> None:
@@ -230,6 +251,7 @@ class MethodPanel(VTKObservationMixin):
 
     def _onPlanMade(self, lines: list[dict[str, Any]], notes: list[str]) -> None:
         self.plan.showPlan(lines)
+        self.kernel.refresh()
         text = [_("This is how it will be trained."), *map(libraryText, notes)]
         self.ui.planStatusLabel.text = "\n".join(text)
         self._updateButtons()
@@ -239,38 +261,16 @@ class MethodPanel(VTKObservationMixin):
         self.ui.planStatusLabel.text = message
         self._updateButtons()
 
-    def _showRecommendation(self) -> None:
-        button = self.ui.useRecommendationButton
-        if self.recommendation is None:
-            self.ui.recommendationLabel.text = _("Recommendation: open a cohort and check it.")
-            button.toolTip = _("There is no recommendation before the cohort was checked")
-            button.enabled = False
-            return
-        title = libraryText(METHODS[self.recommendation.method].title)
-        self.ui.recommendationLabel.text = _("<b>Recommended: {title}.</b> {reason}").format(
-            title=title, reason=libraryText(self.recommendation.reason)
-        )
-        isChosen = self.recommendation.method == self.selections.method
-        button.enabled = not isChosen
-        button.toolTip = _("It is chosen") if isChosen else _("Choose the recommended method")
-
     def _showNotes(self) -> None:
         summary = self._summary()
         notes = list(self.selections.notes)
         if summary is not None:
             notes += problemsOf(self.request(), summary)
-        notes += self._termNotes()
+        if self.logic.study is not None:
+            chosen = self.selections.terms
+            notes += termNotes(chosen, self.selections.method, self.logic.study.cohort)
         self.ui.noteLabel.text = "\n".join(notes)
         self.ui.noteLabel.visible = bool(notes)
-
-    def _termNotes(self) -> list[str]:
-        chosen = {term["name"] for term in self.selections.terms}
-        study = self.logic.study
-        if "size" not in chosen or study is None or self.selections.method == "curriculum_size":
-            return []
-        if any(case.sizes for case in study.cohort.cases):
-            return []
-        return [_("The term 'Size bounds' does nothing: no case of this cohort has size bounds.")]
 
     def _updateButtons(self) -> None:
         hasStudy = self.logic.study is not None

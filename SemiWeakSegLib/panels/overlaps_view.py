@@ -1,8 +1,8 @@
-"""The list of overlapping strokes: which classes, how many voxels, and where."""
+"""The list of places that are drawn in two classes: which classes, how many voxels, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import qt
@@ -15,16 +15,21 @@ from SemiWeakSegLib.panels.class_names import className
 from SemiWeakSegLib.panels.slice_views import jumpTo
 from SemiWeakSegLib.scene.segments import Overlap, segmentIdOfClass
 
+Place = tuple[float, float, float]
+
 
 class OverlapsView:
-    """Shows overlaps in ``table``, hidden with ``frame`` when there are none."""
+    """Shows overlaps in ``table``, hidden with ``frame`` when there are none.
 
-    def __init__(self, frame: qt.QWidget, table: qt.QTableWidget) -> None:
+    ``label`` says above the table what they mean.
+    """
+
+    def __init__(self, frame: qt.QWidget, label: qt.QLabel, table: qt.QTableWidget) -> None:
         self._frame = frame
+        self._label = label
         self._table = table
         self._overlaps: list[Overlap] = []
-        self._segmentation: slicer.vtkMRMLSegmentationNode | None = None
-        self._volume: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._placeOf: Callable[[Overlap], Place | None] = lambda _overlap: None
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
@@ -35,34 +40,33 @@ class OverlapsView:
         self,
         overlaps: Sequence[Overlap],
         classes: Sequence[SegmentClass],
-        segmentation: slicer.vtkMRMLSegmentationNode | None,
-        volume: slicer.vtkMRMLScalarVolumeNode | None,
+        text: str,
+        placeOf: Callable[[Overlap], Place | None],
     ) -> None:
-        self._overlaps = list(overlaps)
-        self._segmentation, self._volume = segmentation, volume
+        """List them under a text; ``placeOf`` gives the place (world RAS, mm) of one."""
+        self._overlaps, self._placeOf = list(overlaps), placeOf
+        self._label.text = text
         self._frame.visible = bool(self._overlaps)
         self._table.setRowCount(len(self._overlaps))
         for row, overlap in enumerate(self._overlaps):
             names = _("{first} and {second}").format(
                 first=className(overlap.first, classes), second=className(overlap.second, classes)
             )
-            for column, text in enumerate((names, str(overlap.voxels))):
-                item = qt.QTableWidgetItem(text)
+            for column, cell in enumerate((names, str(overlap.voxels))):
+                item = qt.QTableWidgetItem(cell)
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
                 item.setToolTip(_("Click to see the overlap in the slice views"))
                 self._table.setItem(row, column, item)
 
     def clear(self) -> None:
-        self.show((), (), None, None)
+        self.show((), (), "", lambda _overlap: None)
 
     def cleanup(self) -> None:
         self.clear()
         self._table.disconnect("cellClicked(int,int)", self._onCellClicked)
 
     def _onCellClicked(self, row: int, _column: int) -> None:
-        if row >= len(self._overlaps) or self._segmentation is None:
-            return
-        place = placeOfOverlap(self._segmentation, self._volume, self._overlaps[row])
+        place = self._placeOf(self._overlaps[row]) if row < len(self._overlaps) else None
         if place is not None:
             jumpTo(place)
 
@@ -71,7 +75,7 @@ def placeOfOverlap(
     segmentation: slicer.vtkMRMLSegmentationNode,
     volume: slicer.vtkMRMLScalarVolumeNode,
     overlap: Overlap,
-) -> tuple[float, float, float] | None:
+) -> Place | None:
     """A voxel of the overlap near its middle (world RAS, mm); None when it is gone."""
     ids = [segmentIdOfClass(segmentation, index) for index in (overlap.first, overlap.second)]
     if None in ids:

@@ -69,6 +69,11 @@ class PlanView:
         """The row of a line, -1 where there is none."""
         return next((row for row, line in enumerate(self._rows()) if line["key"] == key), -1)
 
+    def valueOf(self, key: str) -> Any:
+        """What was set for a line, else what the plan says; None where neither is there."""
+        made = next((line["value"] for line in self.lines if line["key"] == key), None)
+        return self.overrides.get(key, made)
+
     def _rows(self) -> list[dict[str, Any]]:
         known = {line["key"] for line in self.lines}
         automatic = [] if self.lines else PLAN_LINES

@@ -10,6 +10,7 @@ import ctk
 from slicer.i18n import tr as _
 
 from SemiWeakSegLib.panels.command_errors import plainMessage
+from SemiWeakSegLib.panels.refine_form import RefineForm
 from SemiWeakSegLib.panels.scene_images import exportVolumes
 from SemiWeakSegLib.runs import RunFolder
 from SemiWeakSegLib.scene.run_commands import newImagesFolder
@@ -27,6 +28,7 @@ class PredictBox:
         self.onPredicted = onPredicted
         self.run: RunFolder | None = None
         self._child: Any = None
+        self.refine = RefineForm(ui.refineSelector, ui.refineSettings)
         ui.predictFolder.filters = ctk.ctkPathLineEdit.Dirs
         ui.predictSource.connect("currentIndexChanged(int)", self._onChanged)
         ui.predictFolder.connect("currentPathChanged(QString)", self._onChanged)
@@ -60,6 +62,7 @@ class PredictBox:
                 flips=bool(self.ui.flipsCheckBox.checked),
                 largestComponent=bool(self.ui.largestCheckBox.checked),
                 fillHoles=bool(self.ui.holesCheckBox.checked),
+                refine=self.refine.text,
             )
         except (ValueError, OSError) as error:
             self.ui.predictMessage.text = str(error)

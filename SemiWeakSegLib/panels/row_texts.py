@@ -30,6 +30,7 @@ class RowTexts:
         self.channels = _("{grid}, {count} channels")
         self.background = _("background")
         self.notRead = _("label not read yet")
+        self.points = _("points: {counts}")
         self.boxes = _("boxes: {counts}")
         self.present = _("present: {names}")
         self.absent = _("absent: {names}")

@@ -68,7 +68,9 @@ class SettingsForm:
     def _addRow(self, description: FieldDescription, namePrefix: str) -> None:
         name = description.name
         editor = makeEditor(description, lambda value: self._onEdited(name, value))
-        label = qt.QLabel(settingLabel(name, description.unit))
+        # "gate" and "gate_mm" must not be called the same.
+        isAlone = name.removesuffix(f"_{description.unit}") not in self.descriptions.keys() - {name}
+        label = qt.QLabel(settingLabel(name, description.unit if isAlone else None))
         button = qt.QToolButton()
         button.text = "↺"
         button.autoRaise = True

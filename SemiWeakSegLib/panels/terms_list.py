@@ -10,6 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from SemiWeakSegLib.methods import TERMS
+from SemiWeakSegLib.panels.kernel_view import KernelView
 from SemiWeakSegLib.panels.library_texts import libraryText
 from SemiWeakSegLib.panels.settings_form import SettingsForm
 
@@ -24,6 +25,7 @@ class TermRow:
         term: dict[str, Any],
         onChanged: Callable[[], None],
         onRemoved: Callable[[str], None],
+        kernel: KernelView,
     ) -> None:
         kind = TERMS[term["name"]]
         self.name = kind.name
@@ -61,7 +63,11 @@ class TermRow:
         self.settingsBox.title = _("Settings")
         self.settingsBox.objectName = f"term_{kind.name}_settings"
         self.settingsBox.toolTip = _("Settings of this term; the defaults mostly do")
-        qt.QVBoxLayout(self.settingsBox).addWidget(self.form.widget)
+        settingsLayout = qt.QVBoxLayout(self.settingsBox)
+        settingsLayout.addWidget(self.form.widget)
+        self.kernelRow = kernel.row(kind, lambda: self.form.values, f"kernel_term_{kind.name}")
+        if self.kernelRow is not None:
+            settingsLayout.addWidget(self.kernelRow.widget)
         self.settingsBox.collapsed = not term["settings"]
         layout.addWidget(self.settingsBox)
 
@@ -74,8 +80,11 @@ class TermRow:
 class TermsList:
     """The chosen terms, each at most once. `onChanged` is called after a person's change."""
 
-    def __init__(self, container: qt.QWidget, onChanged: Callable[[], None]) -> None:
+    def __init__(
+        self, container: qt.QWidget, onChanged: Callable[[], None], kernel: KernelView
+    ) -> None:
         self.onChanged = onChanged
+        self._kernel = kernel
         self.rows: dict[str, TermRow] = {}
         self._layout = qt.QVBoxLayout(container)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -118,12 +127,15 @@ class TermsList:
         self.onChanged()
 
     def _show(self, term: dict[str, Any]) -> None:
-        row = TermRow(term, self.onChanged, self.remove)
+        row = TermRow(term, self.onChanged, self.remove, self._kernel)
         self.rows[row.name] = row
         self._layout.addWidget(row.widget)
 
     def _drop(self, name: str) -> None:
-        widget = self.rows.pop(name).widget
+        row = self.rows.pop(name)
+        if row.kernelRow is not None:
+            self._kernel.drop(row.kernelRow)
+        widget = row.widget
         self._layout.removeWidget(widget)
         widget.hide()
         # Its own button may be what was clicked: it goes when that is over.

@@ -18,6 +18,8 @@ KINDS = (
     "validation",
     "checkpoint",
     "sizes",
+    "seeds",
+    "refinement",
     "predicting",
     "predicted",
     "warning",

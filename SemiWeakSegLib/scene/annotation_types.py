@@ -10,15 +10,16 @@ import slicer
 from SemiWeakSegLib.cohort import Case, SegmentClass
 from SemiWeakSegLib.scene.label_maps import Overlap
 
-MODES = ("segment", "scribble", "box")
-"""Dense segmentation, scribbles (the rest stays unlabeled), boxes."""
+MODES = ("segment", "scribble", "box", "point")
+"""Dense segmentation, scribbles (the rest stays unlabeled), boxes, points."""
 
 
 @dataclass
 class Annotation:
     """A case being annotated.
 
-    ``mode`` is one of ``MODES``; ``segmentation`` is None for boxes, ``rois`` empty otherwise.
+    ``mode`` is one of ``MODES``; ``segmentation`` is None for boxes and points, ``markups`` (ROIs
+    or point lists) empty otherwise.
     ``ownNode``: the segmentation is one that the user chose and that is never removed here.
     """
 
@@ -28,7 +29,7 @@ class Annotation:
     classes: list[SegmentClass]
     cohortFile: str
     segmentation: slicer.vtkMRMLSegmentationNode | None = None
-    rois: list[slicer.vtkMRMLMarkupsROINode] = field(default_factory=list)
+    markups: list[slicer.vtkMRMLMarkupsNode] = field(default_factory=list)
     ownNode: bool = False
     saved: object = None
     """What was drawn when it was opened or last saved, to tell changes by."""
@@ -37,7 +38,8 @@ class Annotation:
 
 @dataclass(frozen=True)
 class SaveReport:
-    """What was saved: file (None for boxes), voxels and boxes per class, what was left out.
+    """What was saved: file (None for boxes and points), voxels, boxes or points per class, what
+    was left out.
 
     ``overlaps`` are voxels drawn in two classes: unlabeled among scribbles, the later class's in
     a dense map. ``unknown`` names segments that are of no class.
@@ -47,3 +49,4 @@ class SaveReport:
     counts: dict[int, int]
     overlaps: list[Overlap]
     unknown: list[str]
+    mode: str

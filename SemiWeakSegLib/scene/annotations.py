@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import slicer
 
 from SemiWeakSegLib.cohort import Case
+from SemiWeakSegLib.cohort.extremes import box_of_extremes
 from SemiWeakSegLib.scene import box_drawing, segment_drawing
 from SemiWeakSegLib.scene.annotation_types import MODES, Annotation, SaveReport
 from SemiWeakSegLib.scene.annotation_writing import removeVersion, writeLabel
@@ -16,9 +19,14 @@ from SemiWeakSegLib.scene.hierarchy import (
     placeUnderCohort,
     removeCaseItemIfEmpty,
 )
-from SemiWeakSegLib.scene.label_maps import Label, labelOfSegmentation
+from SemiWeakSegLib.scene.image_axes import imageGrid
+from SemiWeakSegLib.scene.label_maps import Label, Overlap, labelOfSegmentation
+from SemiWeakSegLib.scene.markup_kinds import MARKUPS
 from SemiWeakSegLib.scene.node_names import ANNOTATION
 from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
+from SemiWeakSegLib.scene.point_clashes import LabelReader, asOverlaps, pointClashes
+from SemiWeakSegLib.scene.point_drawing import drawnPoints
+from SemiWeakSegLib.scene.rois import roiOfBox
 from SemiWeakSegLib.scene.segment_classes import (
     BACKGROUND,
     adoptSegments,
@@ -38,6 +46,7 @@ __all__ = [
     "Annotation",
     "SaveReport",
     "addBox",
+    "addBoxOfPoints",
     "adoptAnnotation",
     "changeMode",
     "closeAnnotation",
@@ -61,9 +70,9 @@ def openAnnotation(study: Study, case: Case, mode: str) -> Annotation:
     placeUnderCohort(volume, study, case)
     checkImageGrid(volume, case)
     annotation = Annotation(case, volume, mode, list(study.classes), str(study.path))
-    if mode == "box":
-        annotation.rois = box_drawing.openBoxes(study, case, volume)
-        annotation.saved = case.boxes
+    if mode in MARKUPS:
+        annotation.markups = MARKUPS[mode].open(study, case, volume)
+        annotation.saved = MARKUPS[mode].ofCase(case)
         return annotation
     node, annotation.mode, saved = segment_drawing.openDrawing(study, case, volume, mode)
     annotation.segmentation = node
@@ -119,17 +128,8 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
     """
     _requirePresent(annotation)
     case = study.case(annotation.case.id)
-    if annotation.mode == "box":
-        boxes = box_drawing.saveBoxes(study, case, annotation.volume)
-        annotation.case = study.case(case.id)
-        annotation.rois = box_drawing.roisOfCase(study, case)
-        annotation.saved = annotation.case.boxes
-        counts = {
-            each.index: number
-            for each in study.classes
-            if (number := sum(box.class_index == each.index for box in boxes))
-        }
-        return SaveReport(None, counts, [], [])
+    if annotation.mode in MARKUPS:
+        return _saveMarkups(study, case, annotation)
     node = annotation.segmentation
     geometry = checkImageGrid(annotation.volume, case)
     adoptSegments(node, study.classes)
@@ -150,7 +150,7 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
         segment_drawing.mark(node, study, annotation.case, annotation.mode)
     annotation.saved, annotation._compared = _drawn(annotation), None
     unknown = unknownSegments(node, study.classes)
-    return SaveReport(path, label.counts, label.overlaps, unknown)
+    return SaveReport(path, label.counts, label.overlaps, unknown, annotation.mode)
 
 
 def addBox(
@@ -163,7 +163,30 @@ def addBox(
     """
     roi = box_drawing.newBox(annotation.volume, annotation.classes, classIndex, at)
     box_drawing.mark(roi, annotation.case, annotation.cohortFile)
-    annotation.rois.append(roi)
+    annotation.markups.append(roi)
+    return roi
+
+
+def addBoxOfPoints(
+    boxes: Annotation, points: Annotation, classIndex: int
+) -> slicer.vtkMRMLMarkupsROINode:
+    """Add the box along the image's axes around the points that are placed of a class.
+
+    Each side is moved out by half a voxel. It counts as drawn, and is saved with ``boxes``. Raises
+    SceneError when there are fewer points than a box has faces.
+    """
+    own = [each for each in drawnPoints(points) if each.class_index == classIndex]
+    grid = imageGrid(points.volume)
+    try:
+        # A click on an outermost voxel lands in it somewhere; the box holds all of the voxel.
+        box = box_of_extremes(own, grid.direction_matrix.T, 0.5 * np.array(grid.spacing))
+    except ValueError as error:
+        raise SceneError(
+            _("Case {case}: {reason}").format(case=points.case.id, reason=error)
+        ) from error
+    roi = roiOfBox(box, boxes.volume, boxes.classes)
+    box_drawing.mark(roi, boxes.case, boxes.cohortFile)
+    boxes.markups.append(roi)
     return roi
 
 
@@ -171,7 +194,7 @@ def changeMode(annotation: Annotation, mode: str) -> None:
     """Go on with the same drawing as scribbles, or as a dense segmentation.
 
     Scribbles have a background segment; what no segment covers is unlabeled among scribbles and
-    background in a dense segmentation. Boxes are a drawing of their own: open them instead.
+    background in a dense segmentation. Boxes and points are drawings of their own: open them.
     """
     if mode == annotation.mode:
         return
@@ -191,13 +214,14 @@ def changeMode(annotation: Annotation, mode: str) -> None:
 def isModified(annotation: Annotation) -> bool:
     """Whether anything is drawn otherwise than it was opened or last saved.
 
-    Looks at voxels and boxes: undoing a stroke, renaming a segment or changing how it is shown
-    counts for nothing. Cheap as long as nothing has touched the nodes since the last answer.
+    Looks at voxels, boxes and points: undoing a stroke, renaming a segment or changing how it is
+    shown counts for nothing. Cheap as long as nothing has touched the nodes since the last answer.
     """
     if annotation.volume.GetScene() is None:
         return False
-    if annotation.mode == "box":
-        return not box_drawing.sameBoxes(box_drawing.drawnBoxes(annotation), annotation.saved)
+    kind = MARKUPS.get(annotation.mode)
+    if kind is not None:
+        return not kind.same(kind.drawn(annotation), annotation.saved)
     node = annotation.segmentation
     if node is None or node.GetScene() is None:
         return False
@@ -216,18 +240,32 @@ def closeAnnotation(
     another segmentation refers to it.
     """
     nodes: list[slicer.vtkMRMLNode | None] = [annotation.segmentation]
-    if annotation.mode == "box":
-        nodes = [*box_drawing.roisIn(annotation.case.id, annotation.cohortFile)]
+    if annotation.mode in MARKUPS:
+        nodes = [*MARKUPS[annotation.mode].nodesIn(annotation.case.id, annotation.cohortFile)]
     for node in nodes:
         present = node is not None and node.GetScene() is not None
         if removeNodes and present and not annotation.ownNode:
             removeNode(node)
-    annotation.segmentation, annotation.rois = None, []
+    annotation.segmentation, annotation.markups = None, []
     volume = annotation.volume
     if removeVolume and volume.GetScene() is not None and not _referred(volume):
         folder = parentItem(volume)
         removeNode(volume)
         removeCaseItemIfEmpty(folder)
+
+
+def _saveMarkups(study: Study, case: Case, annotation: Annotation) -> SaveReport:
+    kind = MARKUPS[annotation.mode]
+    saved = kind.save(study, case, annotation.volume)
+    annotation.case = study.case(case.id)
+    annotation.markups = kind.present(study, annotation.case, annotation.volume)
+    annotation.saved = kind.ofCase(annotation.case)
+    counts = dict(sorted(Counter(each.class_index for each in saved).items()))
+    overlaps: list[Overlap] = []
+    if annotation.mode == "point":
+        label = LabelReader()(annotation.case.label)
+        overlaps = asOverlaps(pointClashes(saved, annotation.volume, label))
+    return SaveReport(None, counts, overlaps, [], annotation.mode)
 
 
 def _drawn(annotation: Annotation) -> object:
@@ -245,9 +283,9 @@ def _requirePresent(annotation: Annotation) -> None:
     gone = None
     if annotation.volume.GetScene() is None:
         gone = annotation.volume
-    elif annotation.mode != "box" and (node is None or node.GetScene() is None):
+    elif annotation.mode not in MARKUPS and (node is None or node.GetScene() is None):
         gone = node
-    if gone is not None or (annotation.mode != "box" and node is None):
+    if gone is not None or (annotation.mode not in MARKUPS and node is None):
         raise SceneError(
             _('Case {case}: "{name}" was removed from the scene. Open the case again.').format(
                 case=annotation.case.id, name=gone.GetName() if gone is not None else "-"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from SemiWeakSegLib.cohort import Box, Case, SegmentClass
+from SemiWeakSegLib.cohort import Box, Case, Point, SegmentClass
 from SemiWeakSegLib.scene.class_changes import movedIndices
 from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.texts import tr as _
@@ -41,6 +41,22 @@ def withBoxes(case: Case, boxes: Iterable[Box], classes: Sequence[SegmentClass])
                 ).format(case=case.id, size=" x ".join(f"{edge:g}" for edge in box.size))
             )
     return replace(case, boxes=boxes)
+
+
+def withPoints(case: Case, points: Iterable[Point], classes: Sequence[SegmentClass]) -> Case:
+    """A copy with these points, of classes and of the background; SceneError for another class."""
+    points = tuple(points)
+    _requireKnown(case, {point.class_index for point in points} - {0}, classes)
+    return replace(case, points=points)
+
+
+def withTag(case: Case, index: int, tag: str | None, classes: Sequence[SegmentClass]) -> Case:
+    """A copy whose tag of one class is "present", "absent", or None for not said."""
+    present, absent = set(case.present) - {index}, set(case.absent) - {index}
+    if tag is not None:
+        {"present": present, "absent": absent}[tag].add(index)
+    _requireKnown(case, [index], classes)
+    return withTags(case, present, absent, classes)
 
 
 def withTags(

@@ -16,7 +16,7 @@ NAMED_CASES = 5
 
 
 def checkClasses(classes: Sequence[SegmentClass]) -> None:
-    """Raise SceneError where indices are not 1 to K in order, or a name is empty or used twice."""
+    """Raise SceneError for indices other than 1 to K, bad or repeated names, crossed bounds."""
     indices = [item.index for item in classes]
     if indices != list(range(1, len(classes) + 1)) or len(classes) > MOST_CLASSES:
         raise SceneError(
@@ -36,6 +36,14 @@ def checkClasses(classes: Sequence[SegmentClass]) -> None:
                 )
             )
         seen.add(name)
+        lower, upper = item.size_bounds or (0.0, 0.0)
+        if not 0 <= lower <= upper:
+            raise SceneError(
+                _(
+                    "The size of {name} is bounded by {lower} and {upper}; the lower bound must be "
+                    "at least 0 and not above the upper one."
+                ).format(name=item.name, lower=f"{lower:g}", upper=f"{upper:g}")
+            )
 
 
 def movedIndices(old: Sequence[SegmentClass], new: Sequence[SegmentClass]) -> dict[int, int]:
@@ -80,7 +88,7 @@ class ClassUse:
 
         What was looked for is no use: it follows the classes by itself.
         """
-        used = {box.class_index for box in case.boxes}
+        used = {each.class_index for each in (*case.boxes, *case.points)}
         used |= {*case.present, *case.absent, *case.sizes}
         for path in dict.fromkeys((case.label, case.truth)):
             if path is not None:

@@ -87,6 +87,7 @@ def _reindexed(case: Case, indices: Mapping[int, int]) -> Case:
     return replace(
         case,
         boxes=tuple(replace(box, class_index=of(box.class_index)) for box in case.boxes),
+        points=tuple(replace(each, class_index=of(each.class_index)) for each in case.points),
         present=tuple(map(of, case.present)),
         absent=tuple(map(of, case.absent)),
         sizes={of(index): bounds for index, bounds in case.sizes.items()},

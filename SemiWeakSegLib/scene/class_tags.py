@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import slicer
@@ -16,7 +17,7 @@ from SemiWeakSegLib.scene.segment_classes import taggedClass
 def moveClasses(
     old: Sequence[SegmentClass], classes: Sequence[SegmentClass], cohortFile: str
 ) -> None:
-    """Give segments and boxes of the ``old`` classes the numbers that their classes have now.
+    """Give what is drawn of the ``old`` classes the numbers that their classes have now.
 
     Those of a class that has gone are of no class then, instead of the one that takes its number.
     Nodes that are marked as another cohort's stay as they are.
@@ -29,7 +30,8 @@ def moveClasses(
         segmentation = node.GetSegmentation()
         for number in range(segmentation.GetNumberOfSegments()):
             _moveSegment(segmentation.GetNthSegment(number), new)
-    for node in _nodesOf("vtkMRMLMarkupsROINode", cohortFile):
+    markups = ("vtkMRMLMarkupsROINode", "vtkMRMLMarkupsFiducialNode")
+    for node in itertools.chain(*(_nodesOf(name, cohortFile) for name in markups)):
         text = node.GetAttribute(CLASS) or ""
         if text.isdigit() and int(text) in new:
             index = new[int(text)]

@@ -21,17 +21,21 @@ BINDING = (CASE, COHORT, IMAGE, GRID, CHANNEL)
 """What makes a volume that of a case."""
 
 ANNOTATION = "SemiWeakSeg.Annotation"
-"""Segmentation or ROI: the kind of work it is the drawing of (see ``annotations.MODES``)."""
+"""Segmentation, ROI or point list: the kind of work it is the drawing of (see
+``annotations.MODES``)."""
 
 LABEL = "SemiWeakSeg.Label"
-"""Segmentation: the label file it was saved to or restored from, empty when there is none. ROI:
-text that stands for the boxes the case had."""
+"""Segmentation: the label file it was saved to or restored from, empty when there is none. ROI or
+point list: text that stands for the boxes or points the case had."""
 
 CLASS = "SemiWeakSeg.Class"
-"""Segment tag or ROI attribute: class index, 0 is the background."""
+"""Segment tag, or attribute of an ROI or point list: class index, 0 is the background."""
 
 LOOK = "SemiWeakSeg.ClassLook"
 """Segment tag: name and colour that the class gave the segment, as JSON."""
 
 BOX = "SemiWeakSeg.Box"
 """ROI: the box it was restored from or saved as, as JSON; absent while it is new."""
+
+POINTS = "SemiWeakSeg.Points"
+"""Point list: the points it was restored with or saved as, as JSON; absent while it is new."""

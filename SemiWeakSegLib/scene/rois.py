@@ -68,7 +68,7 @@ def roiOfBox(
     is of no class.
     """
     center, edges = _edgesOfBox(box, indexToLps(imageGrid(volumeNode)))
-    nodeFromFile = np.linalg.inv(_fileFromNode(volumeNode))
+    nodeFromFile = np.linalg.inv(fileFromNode(volumeNode))
     roi = newRoi(volumeNode, classes, box.class_index)
     placeRoi(roi, nodeFromFile[:3, :3] @ center + nodeFromFile[:3, 3], nodeFromFile[:3, :3] @ edges)
     return roi
@@ -96,7 +96,7 @@ def boxOfRoi(
     toNode = vtk.vtkMatrix4x4()
     toNode.DeepCopy(roi.GetObjectToNodeMatrix())
     toVolume = otherFromLocal(roi, volumeNode) @ arrayOf(toNode)
-    toFile = _fileFromNode(volumeNode) @ toVolume
+    toFile = fileFromNode(volumeNode) @ toVolume
     size = np.asarray(roi.GetSize(), dtype=float)
     if not np.all(size > 0):
         raise SceneError(
@@ -118,6 +118,12 @@ def classOfRoi(roi: slicer.vtkMRMLMarkupsROINode) -> int | None:
     return int(text) if text.isdigit() and int(text) > 0 else None
 
 
+def fileFromNode(volumeNode: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """The volume's own RAS to the LPS of its image file, mm: 4x4."""
+    nodeToLps = indexToLps(gridOfVolume(volumeNode))
+    return imageLpsFromNodeIndex(volumeNode) @ np.linalg.inv(LPS_TO_RAS @ nodeToLps)
+
+
 def placeRoi(roi: slicer.vtkMRMLMarkupsROINode, center: np.ndarray, edges: np.ndarray) -> None:
     """Give the ROI a centre and edge vectors (columns), in its own RAS coordinates, mm."""
     axes, lengths = _enclosing(np.asarray(edges, dtype=float))
@@ -128,12 +134,6 @@ def placeRoi(roi: slicer.vtkMRMLMarkupsROINode, center: np.ndarray, edges: np.nd
     matrix[:3, 3] = center
     roi.SetSize(*lengths)
     roi.SetAndObserveObjectToNodeMatrix(vtkMatrixOf(matrix))
-
-
-def _fileFromNode(volumeNode: slicer.vtkMRMLVolumeNode) -> np.ndarray:
-    """The volume's own RAS to the LPS of its image file, mm: 4x4."""
-    nodeToLps = indexToLps(gridOfVolume(volumeNode))
-    return imageLpsFromNodeIndex(volumeNode) @ np.linalg.inv(LPS_TO_RAS @ nodeToLps)
 
 
 def _edgesOfBox(box: Box, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

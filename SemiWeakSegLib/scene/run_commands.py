@@ -46,12 +46,14 @@ def predictCommand(
     flips: bool = False,
     largestComponent: bool = False,
     fillHoles: bool = False,
+    refine: str = "",
     out: str | PathLike[str] | None = None,
 ) -> list[str]:
     """Predicts cases of the run's cohort, by the names in `CASE_NAMES`, or a folder's images.
 
     Predictions of a folder go to `newImagesFolder`, others to the run's ``predictions``, unless
-    ``out`` says otherwise.
+    ``out`` says otherwise. ``refine``: the CRF that fits label maps to the image's edges, as
+    ``methods.inference.parse_inference`` reads it ("mean_field,weight=5"); "" for none.
     """
     arguments = [*PROGRAM, "predict", str(run.path), "--device", device]
     if isinstance(cases, str) and cases not in CASE_NAMES and Path(cases).is_dir():
@@ -71,6 +73,8 @@ def predictCommand(
         arguments += ["--cases", ",".join(names)]
     if out is not None:
         arguments += ["--out", str(out)]
+    if refine:
+        arguments += ["--refine", refine]
     chosen = {
         "--flips": flips,
         "--largest-component": largestComponent,

@@ -8,7 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from SemiWeakSegLib.cohort import ROLES, Box, Case, Cohort, SegmentClass, split
+from SemiWeakSegLib.cohort import ROLES, Box, Case, Cohort, Point, SegmentClass, split
+from SemiWeakSegLib.cohort.sizes import with_size_bounds
 from SemiWeakSegLib.scene import case_edits
 from SemiWeakSegLib.scene.annotation_files import AnnotationFiles
 from SemiWeakSegLib.scene.case_ids import distinctId, fileSafe, folded
@@ -168,10 +169,23 @@ class Study(RecordedCohort):
         changed = case_edits.withBoxes(self.case(caseId), boxes, self._cohort.classes)
         self._replaceCases(_("Set boxes of {cases}").format(cases=caseId), {caseId: changed})
 
+    def setPoints(self, caseId: str, points: Iterable[Point]) -> None:
+        """Set the points of a case, in LPS millimetres of its image; class 0 is the background."""
+        changed = case_edits.withPoints(self.case(caseId), points, self._cohort.classes)
+        self._replaceCases(_("Set points of {cases}").format(cases=caseId), {caseId: changed})
+
     def setTags(self, caseId: str, present: Iterable[int], absent: Iterable[int]) -> None:
         """Say which classes are in the image and which are not; others are unknown."""
         changed = case_edits.withTags(self.case(caseId), present, absent, self._cohort.classes)
         self._replaceCases(_("Set tags of {cases}").format(cases=caseId), {caseId: changed})
+
+    def tagCases(self, caseIds: Iterable[str], classIndex: int, tag: str | None) -> None:
+        """Say of several cases whether a class is "present" or "absent"; None: not said."""
+        changed = {
+            caseId: case_edits.withTag(self.case(caseId), classIndex, tag, self._cohort.classes)
+            for caseId in caseIds
+        }
+        self._replaceCases(_("Set tags of {cases}").format(cases=_names(changed)), changed)
 
     def setSizes(self, caseId: str, sizes: Mapping[int, tuple[float, float]]) -> None:
         """Set lower and upper bounds by class, in mm³ (mm² for a 2-D image)."""
@@ -205,6 +219,15 @@ class Study(RecordedCohort):
         if len(new) <= len(old):
             return []
         return [c.id for c in cases if c.label is not None and c.looked_at is None]
+
+    def setSizeBounds(self, bounds: Mapping[int, tuple[float, float] | None]) -> None:
+        """Set the bounds common to all cases of these classes, mm³ (mm² for 2-D images).
+
+        None takes a class's bounds away; the upper bound may be infinite.
+        """
+        classes = with_size_bounds(self._cohort, dict(bounds)).classes
+        checkClasses(classes)
+        self._change(_("Set size bounds"), classes=classes)
 
     def splitCases(
         self,

@@ -11,29 +11,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import subprocess
-import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from trials import (
+    DATA,
+    RESULTS,
+    SEEDS,
+    Outcome,
+    differences,
+    fresh,
+    hippocampus,
+    own_and_handed_on,
+    remove,
+    side_by_side,
+    spread,
+    train_and_measure,
+    with_labels,
+)
 
-from SemiWeakSegLib.cohort import Case, Cohort, SegmentClass
+from SemiWeakSegLib.cohort import Cohort
 from SemiWeakSegLib.cohort.phantom import make_phantom
 from SemiWeakSegLib.cohort.simulate import simulate
 
-SEEDS = (0, 1, 2)
 LABELED = (1, 2, 5)
 METHODS = ("supervised", "proposals", "pseudo_label", "curriculum_size", "oracle_size")
 # Every method's last network is trained for the same number of steps; earlier stages come on top.
 EARLIER_SHARE = {"proposals": 0.5, "curriculum_size": 0.5}
-TEST_CASES = 40
-DEVELOPMENT_CASES = 20
 
 
 @dataclass(frozen=True)
@@ -45,25 +51,6 @@ class Entry:
     labeled: int | None
     seed: int
     steps: int
-    settings: tuple[str, ...] = ()
-
-
-def hippocampus(folder: Path, data: Path) -> Cohort:
-    """The real cohort: 40 test cases, 20 for development (settings), the rest for training.
-
-    The split is drawn once with seed 2026 from the sorted names and is the same for all seeds.
-    """
-    names = sorted(path.name for path in (data / "images").glob("*.nii.gz"))
-    order = np.random.default_rng(2026).permutation(len(names))
-    cases = []
-    for place, number in enumerate(order):
-        name = names[number]
-        role = "test" if place < TEST_CASES else "train"
-        if TEST_CASES <= place < TEST_CASES + DEVELOPMENT_CASES:
-            role = "validation"
-        image, label = data / "images" / name, data / "labels" / name
-        cases.append(Case(name[: -len(".nii.gz")], (image,), truth=label, role=role))
-    return Cohort([SegmentClass(1, "anterior"), SegmentClass(2, "posterior")], cases)
 
 
 def heart(folder: Path) -> Cohort:
@@ -95,23 +82,6 @@ def heart(folder: Path) -> Cohort:
     )
 
 
-def few_labels(cohort: Cohort, labeled: int | None, seed: int, on: str) -> Cohort:
-    """Labels of ``labeled`` groups kept (None: all); tested on the role ``on``.
-
-    The other of test and validation is left out: neither is looked at in training.
-    """
-    train = [case for case in cohort.cases if case.role == "train"]
-    groups = sorted({case.group or case.id for case in train})
-    order = np.random.default_rng([7, seed]).permutation(len(groups))
-    kept = {groups[number] for number in order[: labeled or len(groups)]}
-    cases = [
-        replace(case, label=case.truth if (case.group or case.id) in kept else None)
-        for case in train
-    ]
-    cases += [replace(case, role="test") for case in cohort.cases if case.role == on]
-    return cohort.with_cases(cases)
-
-
 def entries(name: str, steps: int, long_steps: int) -> list[Entry]:
     """All trainings of one table, the references first."""
     result = []
@@ -137,58 +107,42 @@ def result_path(folder: Path, entry: Entry) -> Path:
 def run_entry(entry: Entry, cohort: Cohort, folder: Path, on: str, extra: list[str]) -> dict:
     """Trains, predicts and measures one entry, unless its result is already there."""
     target = result_path(folder, entry)
-    key = target.stem
     if target.exists():
         return json.loads(target.read_text(encoding="utf-8"))
-    work = folder / "work" / key
-    if work.exists():
-        subprocess.run(["rm", "-rf", str(work)], check=True)
-    work.mkdir(parents=True)
+    work = fresh(folder / "work" / target.stem)
     path = work / "cohort.json"
     if entry.labeled == 0:
-        full = few_labels(cohort, None, entry.seed, on)
-        full.save(work / "dense.json")
+        full = with_labels(cohort, None, entry.seed, on)
         simulate(full, "scribbles", fraction=0.01, seed=entry.seed, out_path=path)
     else:
-        few_labels(cohort, entry.labeled, entry.seed, on).save(path)
-    command = [sys.executable, "-m", "SemiWeakSegLib", "train", str(work / "run")]
-    command += ["--cohort", str(path), "--method", entry.method, "--steps", str(entry.steps)]
-    command += ["--seed", str(entry.seed), "--predict", "test", "--headers-only", *extra]
-    if entry.settings:
-        command += ["--set", *entry.settings]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = time.time()
-    finished = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
-    if finished.returncode:
-        raise RuntimeError(f"{key} failed:\n{finished.stdout[-2000:]}\n{finished.stderr[-2000:]}")
-    metrics = json.loads(
-        (work / "run" / "predictions" / "metrics.json").read_text(encoding="utf-8")
-    )
-    events = [json.loads(line) for line in (work / "run" / "events.jsonl").open()]
-    sizes = [event for event in events if event["kind"] == "sizes"]
+        with_labels(cohort, entry.labeled, entry.seed, on).save(path)
+    options = ["--method", entry.method, "--steps", str(entry.steps), "--seed", str(entry.seed)]
+    outcome = train_and_measure(work / "run", path, [*options, *extra])
     result = {
         "name": entry.name,
         "method": entry.method,
         "labeled": entry.labeled,
         "seed": entry.seed,
         "steps": entry.steps,
-        "mean_dice": metrics["mean_dice"],
-        "per_class": {name: row["dice"] for name, row in metrics["per_class"].items()},
-        "seconds": round(time.time() - started, 1),
-        "size_error": {k: v["mae_percent"] for k, v in sizes[-1]["per_class"].items()}
-        if sizes
-        else None,
-        "size_r2": {k: v["r2"] for k, v in sizes[-1]["per_class"].items()} if sizes else None,
+        "mean_dice": outcome.mean_dice,
+        "per_class": outcome.per_class,
+        "seconds": outcome.seconds,
+        **size_errors(outcome),
     }
     target.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    subprocess.run(["rm", "-rf", str(work)], check=True)
+    remove(work)
     return result
 
 
-def spread(values: list[float]) -> str:
-    """Mean ± standard deviation over the seeds, in percent."""
-    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{100 * np.mean(values):.1f} ± {100 * deviation:.1f}"
+def size_errors(outcome: Outcome) -> dict:
+    """How wrong the regressed sizes were, None for each where none were regressed."""
+    sizes = [event["per_class"] for event in outcome.events if event["kind"] == "sizes"]
+    if not sizes:
+        return {"size_error": None, "size_r2": None}
+    return {
+        "size_error": {name: row["mae_percent"] for name, row in sizes[-1].items()},
+        "size_r2": {name: row["r2"] for name, row in sizes[-1].items()},
+    }
 
 
 def table(results: list[dict]) -> str:
@@ -209,9 +163,7 @@ def table(results: list[dict]) -> str:
         }
         paired = [r["mean_dice"] - base[r["seed"]] for r in rows if r["seed"] in base]
         is_base = result["method"] == "supervised"
-        difference = "" if is_base or not paired else f"{100 * np.mean(paired):+.1f}"
-        if difference and len(paired) > 1:
-            difference += f" ({', '.join(f'{100 * d:+.1f}' for d in paired)})"
+        difference = "" if is_base else differences(paired)
         trained = {None: "all labels", 0: "scribbles ≤ 1 %"}.get(
             result["labeled"], f"n = {result['labeled']}"
         )
@@ -232,7 +184,7 @@ def main() -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path(__file__).parent / "results",
+        default=RESULTS,
         help="results, one file a run",
     )
     parser.add_argument("--data", type=Path, help="folder with hippocampus/images and labels")
@@ -247,14 +199,12 @@ def main() -> None:
         "--table-only", action="store_true", help="write the table of what is there, run nothing"
     )
     parser.epilog = "What follows a -- is handed to train."
-    given = sys.argv[1:]
-    end = given.index("--") if "--" in given else len(given)
-    arguments, extra = parser.parse_args(given[:end]), given[end + 1 :]
+    own, extra = own_and_handed_on()
+    arguments = parser.parse_args(own)
     folder = arguments.out / arguments.cohort
     folder.mkdir(parents=True, exist_ok=True)
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
     if arguments.cohort == "hippocampus":
-        cohort = hippocampus(folder, (arguments.data or beside) / "hippocampus")
+        cohort = hippocampus((arguments.data or DATA) / "hippocampus")
     else:
         cohort = heart(folder)
     todo = entries(arguments.cohort, arguments.steps, arguments.long_steps)
@@ -266,17 +216,14 @@ def main() -> None:
         ]
     if arguments.table_only:
         todo = [entry for entry in todo if result_path(folder, entry).exists()]
-    results = []
-    lock = threading.Lock()
+    results: dict[int, dict] = {}
 
-    def one(entry: Entry) -> None:
-        result = run_entry(entry, cohort, folder, arguments.on, extra)
-        with lock:
-            note(entry, result)
+    def run(entry: Entry) -> dict:
+        return run_entry(entry, cohort, folder, arguments.on, extra)
 
     def note(entry: Entry, result: dict) -> None:
-        results.append((todo.index(entry), result))
-        ordered = [each for _, each in sorted(results, key=lambda pair: pair[0])]
+        results[todo.index(entry)] = result
+        ordered = [results[place] for place in sorted(results)]
         (arguments.out / f"{arguments.cohort}.md").write_text(table(ordered), encoding="utf-8")
         print(
             f"{len(results)}/{len(todo)} {result['name']} n={result['labeled']} "
@@ -284,10 +231,12 @@ def main() -> None:
             flush=True,
         )
 
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        for future in [pool.submit(one, entry) for entry in todo]:
-            future.result()
+    failed = side_by_side(todo, run, note, arguments.jobs)
     print((arguments.out / f"{arguments.cohort}.md").read_text(encoding="utf-8"))
+    if failed:
+        raise SystemExit(
+            "\n".join(f"{result_path(folder, each).stem} failed: {why}" for each, why in failed)
+        )
 
 
 if __name__ == "__main__":

@@ -28,10 +28,11 @@ from SemiWeakSegLib.learning.networks import build_network
 from SemiWeakSegLib.learning.plan import make_plan
 from SemiWeakSegLib.learning.processes import Processes
 from SemiWeakSegLib.learning.recipes import make_stages
-from SemiWeakSegLib.learning.stages import Workshop
+from SemiWeakSegLib.learning.stages import Stage, Workshop
 from SemiWeakSegLib.learning.store import CaseStore
 from SemiWeakSegLib.learning.trainer import StageTrainer
 from SemiWeakSegLib.methods.menu import get
+from SemiWeakSegLib.methods.supervised import Supervised
 from SemiWeakSegLib.runs.folder import RunFolder
 
 CASES = {"volumes 48×64×48": (44, 60, 44), "slices 112×112": (10, 112, 112)}
@@ -54,27 +55,32 @@ def make_cohort(folder: Path, shape: tuple[int, ...], spacing: tuple[float, ...]
     return Cohort([SegmentClass(1, "one"), SegmentClass(2, "two")], cases)
 
 
-def make_trainer(folder: Path, cohort: Cohort, method: str, device: str) -> StageTrainer:
-    """The last stage of a method, ready to step."""
-    processes = Processes(device)
-    plan = make_plan(cohort, device=processes.device.type)
+def make_workshop(
+    folder: Path, cohort: Cohort, processes: Processes, *, whole: bool = False
+) -> Workshop:
+    """What a run makes of a cohort before it trains; ``whole``: patches hold whole images."""
+    plan = make_plan(cohort, whole=whole, device=processes.device.type)
     store = CaseStore(cohort.cases, plan, processes.device, folder / "cache")
-    labeled = [i for i, entry in enumerate(store.entries) if entry.annotated]
-    shop = Workshop(
+    everything = range(len(cohort.cases))
+    labeled = [index for index in everything if store.annotated(index)]
+    return Workshop(
         run=RunFolder(folder / "run"),
         plan=plan,
         store=store,
         device=processes.device,
         seed=0,
         labeled=labeled,
-        dense=labeled,
-        unlabeled=[i for i in range(len(cohort.cases)) if i not in labeled],
+        dense=[i for i in labeled if cohort.annotation_kind(cohort.cases[i]) == "labeled"],
+        unlabeled=[index for index in everything if index not in labeled],
         validation=[],
         emit=lambda *args, **kwargs: None,
+        classes=cohort.classes,
     )
-    settings = get(method)()
-    stage = make_stages(settings, [], shop)[-1]
-    return StageTrainer(shop, stage, 0, Budget(steps=10_000), settings, processes)
+
+
+def make_trainer(shop: Workshop, stage: Stage, processes: Processes) -> StageTrainer:
+    """A stage with default settings, ready to step."""
+    return StageTrainer(shop, stage, 0, Budget(steps=10_000), Supervised(), processes)
 
 
 def make_bare(trainer: StageTrainer) -> Callable[[], None]:
@@ -133,7 +139,10 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as text:
                 folder = Path(text)
                 cohort = make_cohort(folder, shape, SPACING[name])
-                trainer = make_trainer(folder, cohort, method, arguments.device)
+                processes = Processes(arguments.device)
+                shop = make_workshop(folder, cohort, processes)
+                stage = make_stages(get(method)(), [], shop)[-1]
+                trainer = make_trainer(shop, stage, processes)
                 bare = make_bare(trainer)
                 draw = make_draw(trainer)
                 times: dict[str, list[float]] = {"loop": [], "bare": [], "batch": []}

@@ -221,8 +221,81 @@ class TestSimulate:
         assert outcome.code == 3
         assert cohort_file.read_bytes() == before
 
+    def test_named_cases_only(self, command, cohort_file):
+        out = cohort_file.with_name("mixed.json")
+        options = ("--kind", "boxes", "--cases", "patienta", "patientb", "--out", out)
+        outcome = command("cohort", "simulate", cohort_file, *options)
+        assert outcome.code == 0, outcome.err
+        assert "2 labeled, 2 boxed, 2 unlabeled" in outcome.out
+        again = cohort_file.with_name("again.json")
+        options = ("--kind", "extreme_points", "--cases", "patientc", "--out", again)
+        outcome = command("cohort", "simulate", out, *options)
+        assert outcome.code == 0, outcome.err
+        assert "1 labeled, 1 scribbled, 2 boxed, 2 unlabeled" in outcome.out
+        assert "carrying    points in 1, boxes in 3" in outcome.out
+        assert "--method boxes" in outcome.out
+
+    def test_cases_that_cannot_be_simplified_are_all_named(self, command, cohort_file):
+        out = cohort_file.with_name("none.json")
+        options = ("--kind", "tags", "--cases", "patienta", "nobody", "patientf", "--out", out)
+        outcome = command("cohort", "simulate", cohort_file, *options)
+        assert outcome.code == 3
+        assert "no case 'nobody'" in outcome.err
+        assert "patientf is a train case that is unlabeled" in outcome.err
+        assert not out.exists()
+
+
+class TestSizes:
+    def test_distribution_and_suggestion(self, command, cohort_file):
+        text = command("cohort", "sizes", cohort_file).out
+        assert text.startswith("sizes in mm³")
+        row = next(line for line in text.splitlines() if line.startswith("1 anterior"))
+        assert row.split() == ["1", "anterior", "4", *["100"] * 5, "90", "to", "110"]
+
+    def test_json_says_the_same_with_every_size(self, command, cohort_file):
+        content = json.loads(command("cohort", "sizes", cohort_file, "--json", "--margin", 0).out)
+        assert (content["unit"], content["margin"]) == ("mm³", 0)
+        first = content["classes"][0]
+        assert first["sizes"] == [100.0] * 4
+        assert [first[name] for name in ("min", "q1", "median", "q3", "max")] == [100.0] * 5
+        assert (first["suggested"], first["bounds"]) == ([100.0, 100.0], None)
+
+    def test_bounds_are_saved_when_asked_for(self, command, cohort_file):
+        before = cohort_file.read_bytes()
+        command("cohort", "sizes", cohort_file)
+        copy = cohort_file.with_name("copy.json")
+        assert command("cohort", "sizes", cohort_file, "--out", copy).code == 0
+        assert cohort_file.read_bytes() == before
+        assert command("cohort", "sizes", cohort_file, "--save", "--margin", "0.5").code == 0
+        bounds = [item.size_bounds for item in Cohort.load(cohort_file).classes]
+        assert bounds == [(50.0, 150.0), (50.0, 150.0)]
+        assert Cohort.load(copy).classes[0].size_bounds == pytest.approx((90.0, 110.0))
+        assert "sizes       anterior 50 to 150" in command("cohort", "show", cohort_file).out
+        assert "50 to 150" in command("cohort", "sizes", cohort_file).out
+
+    def test_without_a_full_label_nothing_is_known(self, command, cohort_file):
+        bare = cohort_file.with_name("bare.json")
+        command("cohort", "simulate", cohort_file, "--kind", "unlabeled", "--out", bare)
+        outcome = command("cohort", "sizes", bare, "--save")
+        assert outcome.code == 3
+        assert "no training case is fully labeled" in outcome.err
+
 
 class TestShow:
+    def test_points_and_boxes_of_each_case(self, command, cohort_file):
+        out = cohort_file.with_name("extreme.json")
+        command("cohort", "simulate", cohort_file, "--kind", "extreme_points", "--out", out)
+        content = json.loads(command("cohort", "show", out, "--json").out)
+        assert (content["cases"][0]["points"], content["cases"][0]["boxes"]) == (14, 2)
+        assert (content["summary"]["with_points"], content["summary"]["with_boxes"]) == (4, 4)
+        lines = command("cohort", "inspect", out).out.splitlines()
+        told = next(each for line in lines if (each := json.loads(line)).get("case") == "patienta")
+        assert (told["kind"], told["points"], told["boxes"]) == (
+            "scribbled",
+            {"1": 7, "2": 7},
+            {"1": 1, "2": 1},
+        )
+
     def test_counts_classes_and_cases(self, command, cohort_file):
         text = command("cohort", "show", cohort_file, "--cases").out
         assert "4 labeled, 2 unlabeled" in text

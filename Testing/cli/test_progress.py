@@ -75,6 +75,11 @@ class TestSizes:
         }
         assert describe(event) == "sizes from the regressor; wall R² -0.250, bounds ±42 %; few"
 
+    def test_how_good_seeds_are_is_told_for_each_class(self):
+        found = {"share": 0.01, "accuracy": 1.0, "precision": 0.75, "recall": None}
+        event = {"kind": "seeds", "cases": 4, "per_class": {"wall": found}, "note": ""}
+        assert describe(event) == "seeds in 4 cases; wall precision 0.750, recall -"
+
     def test_an_error_that_cannot_be_known_is_a_dash(self):
         error = {"r2": None, "relative_width": 0.5}
         event = {"kind": "sizes", "source": "segmenter", "per_class": {"wall": error}}

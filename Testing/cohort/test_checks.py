@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,15 @@ from SemiWeakSegLib.cohort import (
     Case,
     Cohort,
     CohortError,
+    Point,
     SegmentClass,
     check_cohort,
     read_label,
     require_sound,
     resample_labels_to_images,
 )
+from SemiWeakSegLib.cohort.check_voxels import check_voxels
+from SemiWeakSegLib.cohort.file_facts import FileFacts
 from Testing.cohort.files import ROTATION, blocks, cohort_on_disk, noise, write, write_series
 
 
@@ -311,6 +315,20 @@ class TestRecords:
         cohort.cases[0].boxes = (Box(1, (0.0, 0.0), (1.0, 1.0), ((1.0, 0.0), (0.0, 1.0))),)
         assert "2-D box on a 3-D image" in only(cohort, "box").found
 
+    @pytest.mark.parametrize("bounds", [(5.0, 2.0), (-1.0, 2.0), (math.inf, math.inf)])
+    def test_common_bounds_that_no_size_meets(self, cohort, bounds):
+        cohort.classes[0] = replace(cohort.classes[0], size_bounds=bounds)
+        assert "common size bounds" in only(cohort, "sizes").found
+
+    def test_own_bounds_that_contradict_the_common_ones_or_a_tag(self, cohort):
+        cohort.classes[0] = replace(cohort.classes[0], size_bounds=(10.0, 20.0))
+        cohort.cases[0].sizes = {1: (12.0, math.inf)}
+        assert check_cohort(cohort) == []
+        cohort.cases[0].sizes = {1: (21.0, 30.0)}
+        assert "beside the common bounds 10 to 20" in only(cohort, "sizes").found
+        cohort.cases[0].sizes, cohort.cases[0].absent = {1: (12.0, 15.0)}, (1,)
+        assert "tagged absent" in only(cohort, "sizes").found
+
     def test_no_cases(self):
         assert codes(Cohort([SegmentClass(1, "a")], [])) == {"no_cases"}
 
@@ -327,6 +345,117 @@ class TestRecords:
         assert {problem.code for problem in problems} == {"group_divided", "no_reference"}
         assert {problem.severity for problem in problems} == {"warning"}
         assert len(require_sound(cohort)) == 2
+
+
+class TestPointsAndBoxes:
+    """On images of 8 x 7 x 6 voxels (x, y, z) of 1 mm, class 1 in x 1..3, y 2..4."""
+
+    AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+    def test_that_fit_are_sound(self, cohort):
+        case = cohort.cases[0]
+        case.points = (Point(1, (2.0, 3.3, 1.0)), Point(0, (0.0, 0.0, 5.4)), Point(2, (5, 3, 2)))
+        case.boxes = (Box(1, (2.0, 3.0, 2.5), (3.0, 3.0, 6.0), self.AXES),)
+        assert check_cohort(cohort) == []
+
+    def test_points_alone_annotate(self, cohort):
+        for case in cohort.cases:
+            case.label, case.points = None, (Point(1, (2.0, 3.0, 1.0)),)
+        assert "class 2 (right)" in only(cohort, "class_never_annotated").found
+        cohort.cases[1].points = (Point(2, (2.0, 3.0, 1.0)), Point(0, (0.0, 0.0, 0.0)))
+        assert check_cohort(cohort) == []
+
+    @pytest.mark.parametrize("place", [(2.0, 3.0, -0.6), (7.6, 0.0, 0.0), (0.0, 0.0, 500.0)])
+    def test_a_point_outside_its_image(self, cohort, place):
+        cohort.cases[0].points = (Point(1, place),)
+        problem = only(cohort, "point", voxels=False)
+        assert (problem.severity, problem.case) == ("error", "case_0")
+        assert "outside the image" in problem.found
+
+    def test_points_that_are_no_places_of_the_image(self, cohort):
+        cohort.cases[0].points = (Point(1, (2.0, 3.0)),)
+        assert "2-D point on a 3-D image" in only(cohort, "point").found
+        cohort.cases[0].points = (Point(1, (2.0, 3.0, math.nan)),)
+        assert codes(cohort) == {"point"}
+        cohort.cases[0].points = (Point(9, (2.0, 3.0, 1.0)),)
+        cohort.cases[0].label = None
+        assert "class 9 in points" in only(cohort, "unknown_class").found
+
+    @pytest.mark.parametrize(("value", "labeled"), [(0, 1), (2, 1), (1, 0)])
+    def test_a_point_on_a_voxel_labeled_otherwise(self, cohort, value, labeled):
+        place = (2.0, 3.0, 1.0) if labeled else (0.0, 0.0, 0.0)
+        cohort.cases[0].points = (Point(value, place),)
+        problem = only(cohort, "point")
+        assert f"a point of class {value} at" in problem.found
+        assert problem.found.endswith(f"on a voxel labeled {labeled}")
+        assert problem.file == cohort.cases[0].label
+        assert check_cohort(cohort, voxels=False) == []
+
+    def test_a_point_moved_or_a_label_changed_is_seen_with_a_memory(self, tmp_path, cohort):
+        case = cohort.cases[0]
+        case.points = (Point(1, (2.0, 3.0, 1.0)),)
+        memory = tmp_path / "memory.json"
+
+        def found() -> set[str]:
+            facts = FileFacts(memory)
+            readable = {path for each in cohort.cases for path in (*each.images, each.label)}
+            problems = check_voxels(cohort, readable, facts=facts)
+            facts.save()
+            return {problem.code for problem in problems}
+
+        assert [found(), found()] == [set(), set()]
+        case.points = (Point(1, (5.0, 3.0, 1.0)),)
+        assert found() == {"point"}
+        case.points = (Point(1, (2.0, 3.0, 1.0)),)
+        assert found() == set()
+        write(case.label, 2 * (blocks() > 0).astype(np.uint8))
+        assert found() == {"point"}
+
+    def test_two_classes_in_one_voxel(self, cohort):
+        cohort.cases[0].label = None
+        cohort.cases[0].points = (Point(1, (2.0, 3.0, 1.0)), Point(2, (2.3, 3.0, 1.4)))
+        assert "classes 1 and 2 in one voxel, (2, 3, 1)" in only(cohort, "point").found
+
+    def test_what_is_tagged_absent_has_no_point_and_no_box(self, cohort):
+        case = cohort.cases[0]
+        case.absent, case.points = (1,), (Point(1, (2.0, 3.0, 1.0)),)
+        assert "a point of class 1, which is tagged absent" in only(cohort, "tags").found
+        case.points, case.boxes = (), (Box(1, (2.0, 3.0, 2.5), (3.0, 3.0, 6.0), self.AXES),)
+        assert "a box of class 1, which is tagged absent" in only(cohort, "tags").found
+
+    @pytest.mark.parametrize(
+        ("center", "meets"),
+        [
+            ((3.0, 3.0, 3.0), True),
+            ((-2.4, 3.0, 3.0), True),
+            ((-2.6, 3.0, 3.0), False),
+            ((3.0, 3.0, 7.6), False),
+            ((300.0, 3.0, 3.0), False),
+        ],
+    )
+    def test_a_box_that_misses_its_image(self, cohort, center, meets):
+        cohort.cases[0].boxes = (Box(1, center, (4.0, 4.0, 4.0), self.AXES),)
+        if meets:
+            assert check_cohort(cohort) == []
+        else:
+            assert "beside the image" in only(cohort, "box", voxels=False).found
+
+    def test_a_turned_box_at_a_corner_of_its_image(self, cohort):
+        # Its bounding box meets the image, the box itself passes the corner by.
+        half = math.sqrt(0.5)
+        axes = ((half, half, 0.0), (-half, half, 0.0), (0.0, 0.0, 1.0))
+        cohort.cases[0].boxes = (Box(1, (-2.5, -2.5, 2.0), (5.0, 20.0, 4.0), axes),)
+        assert "beside the image" in only(cohort, "box").found
+        cohort.cases[0].boxes = (Box(1, (-2.0, -2.0, 2.0), (5.0, 20.0, 4.0), axes),)
+        assert check_cohort(cohort) == []
+
+    def test_a_point_outside_every_box_of_its_class_is_a_warning(self, cohort):
+        case = cohort.cases[0]
+        case.boxes = (Box(1, (2.0, 3.0, 1.0), (1.0, 1.0, 1.0), self.AXES),)
+        case.points = (Point(1, (3.0, 3.0, 1.0)), Point(2, (5.0, 3.0, 1.0)))
+        problem = only(cohort, "point")
+        assert problem.severity == "warning"
+        assert "outside every box of its class" in problem.found
 
 
 class TestReport:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from SemiWeakSegLib.cohort import Box, Case, Cohort, CohortFileError, SegmentClass, summary
+from SemiWeakSegLib.cohort import Box, Case, Cohort, CohortFileError, Point, SegmentClass, summary
 from Testing.cohort.files import blocks, cohort_on_disk, noise, two_classes, write
 
 QUARTER = math.sqrt(0.5)
@@ -27,6 +27,7 @@ def rich_cohort(folder) -> Cohort:
         images=(folder / "images" / "a_t1.nii.gz", folder / "images" / "a_t2.nii.gz"),
         label=folder / "labels" / "a.nii.gz",
         truth=folder.parent / "elsewhere" / "a.nii.gz",
+        points=(Point(1, (1.5, 2.5, 3.5)), Point(0, (-1.0, 0.0, 1e-3))),
         boxes=(box,),
         present=(1,),
         absent=(2,),
@@ -35,7 +36,10 @@ def rich_cohort(folder) -> Cohort:
         role="validation",
         group="patient 1",
     )
-    classes = [SegmentClass(1, "Löwe", (0.1, 0.2, 0.3), "code^1^x"), SegmentClass(2, "right")]
+    classes = [
+        SegmentClass(1, "Löwe", (0.1, 0.2, 0.3), "code^1^x", (12.5, math.inf)),
+        SegmentClass(2, "right"),
+    ]
     return Cohort(classes, [case, Case(id="b", images=(folder / "b.mha",))], description="mine")
 
 
@@ -47,6 +51,13 @@ class TestFile:
         assert loaded == cohort
         assert loaded.cases[0].sizes[2] == (0.0, math.inf)
         assert loaded.path == tmp_path / "cohort.json"
+
+    def test_what_is_not_known_is_not_written(self, tmp_path):
+        cohort_on_disk(tmp_path, 1).save(tmp_path / "cohort.json")
+        text = (tmp_path / "cohort.json").read_text(encoding="utf-8")
+        assert "points" not in text and "size_bounds" not in text
+        loaded = Cohort.load(tmp_path / "cohort.json")
+        assert loaded.cases[0].points == () and loaded.classes[0].size_bounds is None
 
     def test_paths_are_relative_so_the_folder_can_move(self, tmp_path):
         rich_cohort(tmp_path / "old").save(tmp_path / "old" / "cohort.json")
@@ -113,15 +124,17 @@ class TestKinds:
         expected = {
             "labeled": {"label": dense, "boxes": (box,)},
             "scribbled": {"label": strokes, "present": (1,)},
+            "scribbled by points": {"label": nothing, "points": (Point(0, (0.0,) * 3),)},
             "boxed": {"label": nothing, "boxes": (box,), "present": (1,)},
             "tagged": {"absent": (2,)},
             "unlabeled": {"label": nothing, "truth": dense},
         }
         cases = [Case(id=kind, images=(image,), **rest) for kind, rest in expected.items()]
         cohort = Cohort(two_classes(), cases)
-        assert {case.id: cohort.annotation_kind(case) for case in cases} == {k: k for k in expected}
+        kinds = {case.id: cohort.annotation_kind(case) for case in cases}
+        assert kinds == {name: name.split()[0] for name in expected}
         counts = summary(cohort)
-        assert (counts.labeled, counts.scribbled, counts.boxed, counts.tagged) == (1, 1, 1, 1)
+        assert (counts.labeled, counts.scribbled, counts.boxed, counts.tagged) == (1, 2, 1, 1)
         assert (counts.unlabeled, counts.with_truth, counts.dimension) == (1, 1, 3)
 
     def test_changed_label_file_changes_the_kind(self, tmp_path):
@@ -139,6 +152,21 @@ class TestKinds:
         counts = summary(cohort)
         assert (counts.cases, counts.train, counts.validation, counts.test) == (4, 2, 1, 1)
         assert (counts.labeled, counts.unlabeled, counts.with_truth, counts.classes) == (1, 1, 0, 2)
+
+    def test_summary_counts_what_training_cases_carry_beside_their_kind(self, tmp_path):
+        cohort = cohort_on_disk(tmp_path, 5)
+        box = Box(1, (0.0,) * 3, (1.0,) * 3, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+        first, second, third, fourth, fifth = cohort.cases
+        first.boxes, first.points = (box,), (Point(1, (0.0,) * 3),)
+        second.boxes, second.absent, second.looked_at = (box,), (2,), (2, 1)
+        third.sizes, third.looked_at = {1: (0.0, 5.0)}, (2,)
+        fourth.present, fourth.looked_at, fourth.label = (1,), (1,), None
+        fifth.role, fifth.boxes, fifth.present = "test", (box,), (1,)
+        counts = summary(cohort)
+        assert (counts.with_points, counts.with_boxes, counts.with_tags) == (1, 2, 2)
+        assert (counts.with_sizes, counts.partial) == (1, 1)
+        cohort.classes[0] = replace(cohort.classes[0], size_bounds=(1.0, 2.0))
+        assert summary(cohort).with_sizes == 4
 
 
 class TestCohort:
@@ -173,6 +201,24 @@ class TestBox:
             np.array([center + 1.9 * along, center + 1.1 * across, center + 2.1 * along])
         )
         assert inside.tolist() == [True, False, False]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"size": (3.0, 5.0)},
+            {"size": (3.0, 5.0, 0.0)},
+            {"size": (3.0, 5.0, math.nan)},
+            {"center": (math.inf, 0.0, 0.0)},
+            {"axes": ((1, 0, 0), (0, 1, 0))},
+            {"axes": ((1, 0, 0), (0, 1, 0), (0, 0, 2))},
+            {"axes": ((1, 0, 0), (0, 1, 0), (0, 1, 0))},
+            {"axes": ((1, 0, 0), (0, 1, 0), (0, 1))},
+        ],
+    )
+    def test_of_wrong_shape_or_length_is_not_sound(self, changes):
+        box = Box(2, (1.0, 2.0, 3.0), (3.0, 5.0, 7.0), ((1, 0, 0), (0, 0.6, 0.8), (0, -0.8, 0.6)))
+        assert box.is_sound
+        assert not replace(box, **changes).is_sound
 
     def test_corners_lie_on_the_box(self):
         box = Box(2, (1.0, 2.0, 3.0), (3.0, 5.0, 7.0), ((1, 0, 0), (0, 0.6, 0.8), (0, -0.8, 0.6)))

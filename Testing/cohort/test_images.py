@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,31 @@ class TestGeometry:
         assert OBLIQUE.array_shape == (6, 7, 8)
         assert OBLIQUE.array_spacing == (5.0, 1.1, 0.7)
         assert OBLIQUE.voxel_size == pytest.approx(0.7 * 1.1 * 5.0)
+
+    def test_there_and_back_also_where_directions_are_rounded(self):
+        rounded = tuple(round(value, 3) for value in OBLIQUE.direction)
+        for geometry in (OBLIQUE, replace(OBLIQUE, direction=rounded)):
+            indices = np.random.default_rng(0).uniform(-3, 12, (5, 3))
+            assert np.allclose(geometry.to_indices(geometry.to_physical(indices)), indices)
+
+    def test_the_voxel_that_holds_a_point_agrees_with_simpleitk(self):
+        image = OBLIQUE.stamp(sitk.GetImageFromArray(blocks()))
+        indices = np.random.default_rng(0).uniform(-2, 9, (200, 3))
+        points = OBLIQUE.to_physical(indices)
+        found = OBLIQUE.holding_voxels(points)
+        outside = 0
+        for point, voxel in zip(points, found, strict=True):
+            expected = image.TransformPhysicalPointToIndex(point.tolist())
+            if all(0 <= n < size for n, size in zip(expected, OBLIQUE.size, strict=True)):
+                assert tuple(voxel[::-1]) == expected
+            else:
+                assert voxel.tolist() == [-1, -1, -1]
+                outside += 1
+        assert 50 < outside < 180
+
+    def test_a_point_on_the_outer_face_belongs_to_the_voxel_within(self):
+        faces = OBLIQUE.to_physical(np.array([[-0.5, 0, 0], [7.5, 6.5, 5.5], [7.6, 0, 0]]))
+        assert OBLIQUE.holding_voxels(faces).tolist() == [[0, 0, 0], [5, 6, 7], [-1, -1, -1]]
 
     def test_rounding_is_no_difference(self):
         rounded = Geometry(

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from SemiWeakSegLib.cohort import (
+    SIMULATIONS,
     Cohort,
     annotated_fraction,
     check_cohort,
@@ -225,6 +226,62 @@ class TestSimulate:
             beyond = geometry.to_physical((inside.max(axis=0) + 1)[::-1])
             assert not box.contains(beyond)
 
+    def test_rotated_boxes_hold_their_object_along_its_own_axes(self, tmp_path, cohort):
+        weak = simulate(cohort, "rotated_boxes", None, 0, tmp_path / "w.json")
+        case = Cohort.load(tmp_path / "w.json").case("case_0")
+        assert weak.annotation_kind(case) == "boxed"
+        assert [box.class_index for box in case.boxes] == [1, 2]
+        dense, geometry = read_label(case.truth)
+        for box in case.boxes:
+            points = geometry.to_physical(np.argwhere(dense == box.class_index)[:, ::-1])
+            assert box.is_sound and box.contains(points).all()
+        assert [p.message for p in check_cohort(weak) if p.severity == "error"] == []
+
+    def test_slice_boxes_are_flat_and_tight_in_every_slice(self, tmp_path, cohort):
+        weak = simulate(cohort, "slice_boxes", None, 0, tmp_path / "w.json")
+        case = Cohort.load(tmp_path / "w.json").case("case_0")
+        dense, geometry = read_label(case.truth)
+        grid = np.stack(np.indices(dense.shape)[::-1], axis=-1)
+        for value in (1, 2):
+            boxes = [box for box in case.boxes if box.class_index == value]
+            # Array spacing is (2, 1.5, 1): slices are across the first axis.
+            shown = np.flatnonzero((dense == value).any(axis=(1, 2)))
+            assert len(boxes) == len(shown)
+            assert all(box.size[2] == 2 for box in boxes)
+            held = np.zeros(dense.shape, bool)
+            for box in boxes:
+                held |= box.contains(geometry.to_physical(grid))
+            for plane, inside in zip(held, dense == value, strict=True):
+                for axis in (0, 1):
+                    assert np.array_equal(plane.any(axis=axis), inside.any(axis=axis))
+        assert [p.message for p in check_cohort(weak) if p.severity == "error"] == []
+
+    def test_extreme_points_with_middle_and_box(self, tmp_path, cohort):
+        weak = simulate(cohort, "extreme_points", None, 0, tmp_path / "w.json")
+        boxes = simulate(cohort, "boxes", None, 0, tmp_path / "b.json")
+        case = Cohort.load(tmp_path / "w.json").case("case_0")
+        assert case.label is None
+        assert weak.annotation_kind(case) == "scribbled"
+        assert case.boxes == boxes.case("case_0").boxes
+        assert [point.class_index for point in case.points] == [1] * 7 + [2] * 7
+        dense, geometry = read_label(case.truth)
+        for point, voxel in zip(
+            case.points,
+            geometry.holding_voxels(np.array([each.position for each in case.points])),
+            strict=True,
+        ):
+            assert dense[tuple(voxel)] == point.class_index
+        assert [p.message for p in check_cohort(weak) if p.severity == "error"] == []
+
+    def test_several_rounds_make_a_cohort_of_many_kinds(self, tmp_path, cohort):
+        first = simulate(cohort, "boxes", None, 0, tmp_path / "1.json", cases=["case_0"])
+        both = simulate(first, "scribbles", 0.05, 0, tmp_path / "2.json", cases=["case_1"])
+        kinds = {case.id: both.annotation_kind(case) for case in both.by_role("train")}
+        assert kinds == {"case_0": "boxed", "case_1": "scribbled", "case_2": "labeled"}
+        rest = simulate(both, "tags", None, 0, tmp_path / "3.json")
+        assert rest.annotation_kind(rest.case("case_2")) == "tagged"
+        assert rest.case("case_0") == first.case("case_0")
+
     def test_tags(self, tmp_path, cohort):
         label = ellipsoids((16, 24, 20))
         write(cohort.case("case_0").label, np.where(label == 2, 0, label).astype(np.uint8))
@@ -253,11 +310,13 @@ class TestSimulate:
     def test_two_dimensional_pictures(self, tmp_path):
         cohort = cohort_on_disk(tmp_path, 1, shape=(60, 80), suffix=".png")
         write(cohort.cases[0].label, ellipsoids((60, 80)))
-        for kind in ("scribbles", "points", "boxes", "tags", "drop_classes", "unlabeled"):
+        of_volumes = {"slices", "slice_boxes"}
+        for kind in SIMULATIONS.keys() - of_volumes:
             weak = simulate(cohort, kind, None, 0, tmp_path / f"{kind}.json")
             assert [p.message for p in check_cohort(weak, voxels=False)] == []
-        with pytest.raises(ValueError, match=r"Case case_0, .*case_0\.png: slices"):
-            simulate(cohort, "slices", None, 0, tmp_path / "w.json")
+        for kind in of_volumes:
+            with pytest.raises(ValueError, match=r"Case case_0, .*case_0\.png: .*slices"):
+                simulate(cohort, kind, None, 0, tmp_path / "w.json")
 
     def test_bad_requests(self, tmp_path, cohort):
         out = tmp_path / "w.json"

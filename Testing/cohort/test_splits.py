@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from SemiWeakSegLib.cohort import Case, Cohort, keep_labels, split, summary
+from SemiWeakSegLib.cohort import Case, Cohort, Point, keep_labels, split, summary
 from Testing.cohort.files import blocks, two_classes, write
 
 
@@ -87,6 +87,13 @@ class TestSplit:
         kinds = Counter(case.id.split("_")[0] for case in result.by_role("validation"))
         assert kinds == {"labeled": 1, "unlabeled": 9}
 
+    def test_points_alone_cannot_be_measured_on(self, files):
+        cohort = made(files, {"labeled": 2, "unlabeled": 18})
+        for case in cohort.cases[2:]:
+            case.points = (Point(1, (0.0,) * 3),)
+        with pytest.raises(ValueError, match="leave none to train on: 2 of 20 cases"):
+            split(cohort, 2)
+
     def test_nothing_left_to_train_on(self, files):
         with pytest.raises(ValueError, match="leave none to train on: 3 of 5 cases"):
             split(made(files, {"labeled": 3, "unlabeled": 2}), 2, 1)
@@ -127,7 +134,8 @@ class TestKeepLabels:
 
     def test_weak_annotations_are_taken_away_too(self, files):
         cohort = made(files, {"labeled": 2})
-        cohort.cases = [replace(case, present=(1,)) for case in cohort.cases]
+        point = Point(1, (0.0,) * 3)
+        cohort.cases = [replace(case, present=(1,), points=(point,)) for case in cohort.cases]
         few = keep_labels(cohort, 1)
         assert summary_without_images(few) == {"labeled": 1, "unlabeled": 1}
 

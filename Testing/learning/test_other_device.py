@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from SemiWeakSegLib.cohort import Case
+from SemiWeakSegLib.cohort import Case, SegmentClass
 from SemiWeakSegLib.learning.batches import Augmentation, PatchSampler
 from SemiWeakSegLib.learning.intensity import IntensityRanges
 from SemiWeakSegLib.learning.spatial import SpatialRanges
@@ -24,7 +24,7 @@ from SemiWeakSegLib.methods.terms import parse_term
 from Testing.learning.scans import make_plan, save
 
 META = torch.device("meta")
-ON_CPU = {"spacing", "volume_factor", "voxel_volume"}
+ON_CPU = {"spacing", "volume_factor", "voxel_volume", "centres"}
 
 
 @pytest.fixture(params=["slices", "whole slices", "volumes", "resident volumes"])
@@ -84,12 +84,22 @@ def test_a_batch_is_made_there_without_waiting(store, seed):
         "supervised",
         "entropy",
         "size",
+        "size:1,penalty=log_barrier,sources=labeled",
+        "moments:1,penalty=log_barrier",
+        "moments",
+        "area",
+        "prior",
+        "prior:1,form=prior_aware,on=all",
+        "class_ratio",
+        "mutual_information",
         "pseudo_label:1,teacher=ema",
         "pseudo_label:1,teacher=own",
         "pseudo_label:1,teacher=own,strong_view=false",
         "crf:1,on=all",
         "crf:1,on=all,smoothness=0.5,form=quadratic",
         "crf:1,on=all,neighbourhood=grid",
+        "crf:1,on=all,form=normalised_cut,gate=unlabeled",
+        "crf:1,on=all,neighbourhood=grid,gate=annotated",
     ],
 )
 def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monkeypatch):
@@ -101,7 +111,11 @@ def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monke
         json.dumps({"bounds": {"unlabeled": [[[1, 2], [3, None]]]}})
     )
     term = SupervisedTerm(on="all") if text == "supervised" else make_term(parse_term(text))
-    term.start(StageContext(store.plan, store, products, META))
-    value = term(step_of(store))
+    # What the dense case says nothing of.
+    classes = [SegmentClass(1, "one"), SegmentClass(2, "two", size_bounds=(1.0, 9.0))]
+    term.start(StageContext(store.plan, store, products, META, classes))
+    step = step_of(store)
+    value = term(step)
+    term.after_step(step)
     assert value.device.type == "meta"
     assert value.requires_grad

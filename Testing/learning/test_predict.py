@@ -25,6 +25,7 @@ from SemiWeakSegLib.learning.predict import (
     select_cases,
 )
 from SemiWeakSegLib.learning.saved_model import SavedModel, load_model, save_model
+from SemiWeakSegLib.methods.inference import GraphCut, MeanField
 from SemiWeakSegLib.runs.folder import RunFolder
 from Testing.learning.scans import (
     AS_IT_IS,
@@ -266,6 +267,38 @@ class TestCleanUp:
         found = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
         assert (found[6, 6], found[17, 17]) == (1, 0)
         assert found.sum() == 81
+
+
+class TestRefinement:
+    @pytest.mark.parametrize("refinement", [MeanField(weight=5.0), GraphCut(weight=5.0)])
+    @pytest.mark.parametrize("dimensions", [2, 3])
+    def test_the_label_map_follows_the_image_and_the_doubt_stays(
+        self, tmp_path, refinement, dimensions
+    ):
+        """A network that is undecided about a noisy image; grids and axes as in any prediction."""
+        shape, direction = (6, 30, 28), GEOMETRIES["permuted"]
+        label = two_balls(shape, (3.0, 1.0, 1.0))
+        noise = np.random.default_rng(0).normal(0, 22, shape)
+        image = save(
+            tmp_path / "a.nii.gz",
+            (label * 100.0 + noise).astype(np.float32),
+            spacing=(1.0, 1.0, 3.0),
+            direction=direction,
+        )
+        spacing = [3.0, 1.0, 1.0] if dimensions == 3 else [1.0, 1.0]
+        plan = make_plan(dimensions, (8,) * dimensions, orient=False, spacing=spacing)
+        model = SavedModel(Threshold(LEVELS, sharpness=0.08), plan, CLASSES)
+        rows = {
+            name: predict_case(model, Case("a", (image,)), tmp_path / name, refinement=asked)
+            for name, asked in (("plain", None), ("refined", refinement))
+        }
+        found = {
+            name: sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / name / row["file"])))
+            for name, row in rows.items()
+        }
+        wrong = {name: np.mean(each != label) for name, each in found.items()}
+        assert wrong["refined"] < 0.5 * wrong["plain"]
+        assert rows["refined"]["uncertainty"] == rows["plain"]["uncertainty"]
 
 
 class TestNames:

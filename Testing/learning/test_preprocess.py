@@ -7,12 +7,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.learning.preprocess import (
     label_to_grid,
     normalise,
     prepare_image,
-    prepare_label,
     resample,
     resample_label,
     restore,
@@ -238,7 +236,6 @@ class TestPrepareImage:
         prepared = prepare_image((image,), make_plan(3, (8, 8, 8)))
         with pytest.raises(ValueError, match=r"b\.nii\.gz: label map of"):
             label_to_grid(label, prepared.layout, 3)
-        assert prepare_label(Case("a", (image,)), prepared.layout, 3) is None
 
 
 class TestRestore:

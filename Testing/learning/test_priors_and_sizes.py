@@ -15,7 +15,7 @@ from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.learning.batches import Augmentation, PatchSampler, make_augmentation
 from SemiWeakSegLib.learning.intensity import IntensityRanges
 from SemiWeakSegLib.learning.losses.size import size_penalty
-from SemiWeakSegLib.learning.priors import SizePrior
+from SemiWeakSegLib.learning.priors import CasePrior, RegressedPrior, TagPrior, combine
 from SemiWeakSegLib.learning.sizes import (
     SizeError,
     make_bounds,
@@ -70,6 +70,10 @@ def draw(store, spatial=None, size=3, cases=None):
     chosen = list(range(len(store.cases))) if cases is None else cases
     sampler = PatchSampler(store, chosen, size, augmentation, annotated=False)
     return sampler.draw(torch.Generator().manual_seed(0))
+
+
+def stated(store):
+    return combine([CasePrior(), TagPrior()], store)
 
 
 class TestTrueSizes:
@@ -237,7 +241,7 @@ class TestBounds:
     def test_sizes_become_proportions_of_the_patch(self, tmp_path):
         store = self.store(tmp_path, self.cases(tmp_path, sizes={1: (600.0, 900.0)}))
         batch = draw(store)
-        found = SizePrior.from_cases(store).bounds(batch, store)
+        found = stated(store).proportions(batch)
         total = 24**3 * 3.0
         assert found.shape == (3, 3, 2)
         assert found[:, 1, 0].tolist() == pytest.approx([600 / total] * 3)
@@ -253,7 +257,7 @@ class TestBounds:
         store = self.store(tmp_path, case)
         spatial = SpatialRanges(zoom=(zoom, zoom), probability=1.0, rotation_degrees=10.0)
         batch = draw(store, spatial)
-        bounds = SizePrior.from_cases(store).bounds(batch, store)[:, 1]
+        bounds = stated(store).proportions(batch)[:, 1]
         share = (batch.label == 1).flatten(1).float().mean(dim=1)
         assert (bounds[:, 0] < share).all()
         assert (share < bounds[:, 1]).all()
@@ -261,14 +265,14 @@ class TestBounds:
 
     def test_absent_tags_allow_nothing(self, tmp_path):
         store = self.store(tmp_path, self.cases(tmp_path, absent=(2,)))
-        found = SizePrior.from_cases(store).bounds(draw(store), store)
+        found = stated(store).proportions(draw(store))
         assert not found[:, 2].any()
         assert found[:, 1, 1].isinf().all()
 
     def test_of_a_stack_of_slices_each_holds_to_the_upper_end(self, tmp_path):
         case = self.cases(tmp_path, sizes={1: (600.0, 900.0)}, absent=(2,))
         store = self.store(tmp_path, case, dimensions=2)
-        found = SizePrior.from_cases(store).bounds(draw(store), store)
+        found = stated(store).proportions(draw(store))
         area = 24**2 * 1.5
         assert not found[:, 1, 0].any()
         assert found[:, 1, 1].tolist() == pytest.approx([900 / 2.0 / area] * 3)
@@ -279,19 +283,19 @@ class TestBounds:
             tmp_path, "a", (1, 22, 24), (1.0, 1.5, 2.0), kind="truth", sizes={1: (60.0, 90.0)}
         )
         store = self.store(tmp_path, case, dimensions=2)
-        found = SizePrior.from_cases(store).bounds(draw(store), store)
+        found = stated(store).proportions(draw(store))
         area = 24**2 * 1.5
         assert found[0, 1].tolist() == pytest.approx([30 / area, 45 / area])
 
     def test_cases_without_a_prior_are_free(self, tmp_path):
         store = self.store(tmp_path, self.cases(tmp_path))
-        found = SizePrior.from_cases(store).bounds(draw(store), store)
+        found = stated(store).proportions(draw(store))
         assert not found[..., 0].any()
         assert found[..., 1].isinf().all()
 
     def test_infinite_upper_ends_stay_infinite(self, tmp_path):
         store = self.store(tmp_path, self.cases(tmp_path, sizes={2: (500.0, math.inf)}))
-        found = SizePrior.from_cases(store).bounds(draw(store), store)
+        found = stated(store).proportions(draw(store))
         assert found[0, 2, 0] > 0
         assert found[0, 2, 1].isinf()
 
@@ -301,7 +305,7 @@ class TestBounds:
         path.write_text(
             json.dumps({"bounds": {"a": [[[None, 300.0], [100.0, None]]]}}), encoding="utf-8"
         )
-        found = SizePrior.from_file(path).bounds(draw(store, size=1), store)[0]
+        found = combine([RegressedPrior(path)], store).proportions(draw(store, size=1))[0]
         total = 24**3 * 3.0
         assert found[1].tolist() == pytest.approx([0, 300 / total])
         assert found[2].tolist() == [pytest.approx(100 / total), math.inf]
@@ -335,9 +339,9 @@ class TestWriting:
             size = disc(radius) * unit**2
             assert stored[name][0][0] == pytest.approx([0.9 * size, 1.1 * size], rel=1e-5)
             assert stored[name][0][1] == [0, 0]
-        prior = SizePrior.from_file(shop.products / "sizes.json")
+        prior = combine([RegressedPrior(shop.products / "sizes.json")], shop.store)
         batch = draw(shop.store, cases=[1, 2])
-        bounds = prior.bounds(batch, shop.store)
+        bounds = prior.proportions(batch)
         truth = torch.zeros(3, 3)
         for row, (case, _) in enumerate(batch.units):
             truth[row, 1] = disc(case + 3) / 24**2
@@ -349,9 +353,9 @@ class TestWriting:
         shop, _ = self.build(tmp_path, [3, 4, 5], [0])
         shop.store.cases[2] = dataclasses.replace(shop.store.cases[2], truth=None)
         write_true(shop, 0.1)
-        prior = SizePrior.from_file(shop.products / "sizes.json")
+        prior = combine([RegressedPrior(shop.products / "sizes.json")], shop.store)
         batch = draw(shop.store, cases=[1, 2], size=8)
-        bounds = prior.bounds(batch, shop.store)
+        bounds = prior.proportions(batch)
         assert {case for case, _ in batch.units} == {1, 2}
         for row, (case, _) in zip(bounds, batch.units, strict=True):
             assert bool(row[1:, 1].isfinite().all()) == (case == 1)

@@ -17,12 +17,17 @@ NAMES = [
     "oracle_size",
     "scribble_crf",
     "pseudo_label",
+    "tags",
+    "boxes",
+    "constrained",
+    "refinement",
 ]
 
 
 def counts(**given: int) -> SimpleNamespace:
     kinds = ("labeled", "scribbled", "boxed", "tagged", "unlabeled", "with_truth")
-    return SimpleNamespace(**{**dict.fromkeys(kinds, 0), **given})
+    carried = ("with_boxes", "with_tags", "with_sizes")
+    return SimpleNamespace(**{**dict.fromkeys((*kinds, *carried), 0), **given})
 
 
 class TestNames:
@@ -63,6 +68,22 @@ class TestRequirements:
             assert sentence.startswith(f"{name} needs ")
             assert words in sentence
             assert len(sentence.partition("none: ")[2]) > 10
+
+    @pytest.mark.parametrize(
+        ("need", "given", "words"),
+        [
+            ("boxed", ["with_boxes"], "a box around each object"),
+            ("tagged", ["with_tags"], "present or absent"),
+            ("bounded", ["with_sizes", "with_tags", "with_boxes"], "cohort sizes"),
+            ("supervised", ["labeled", "scribbled", "with_boxes"], "segment, scribble or box"),
+        ],
+    )
+    def test_needs_of_weak_annotations(self, need, given, words):
+        method = SimpleNamespace(name="some", needs=(need,))
+        (sentence,) = missing(method, counts(unlabeled=5))
+        assert sentence.startswith("some needs ") and words in sentence
+        for each in given:
+            assert missing(method, counts(**{each: 1})) == []
 
 
 class TestMenu:

@@ -21,7 +21,9 @@ class TestParse:
         assert parse_term("entropy:0.1") == TermRequest("entropy", 0.1, EntropyTerm())
 
     def test_the_weight_may_be_left_out(self):
-        assert [parse_term(name).weight for name in TERMS] == [0.1, 3.0, 1.0, 65.0]
+        weights = {name: parse_term(name).weight for name in TERMS}
+        assert weights == {name: term.default_weight for name, term in TERMS.items()}
+        assert weights["crf"] == 3.0
 
     def test_settings_follow_after_commas(self):
         term = parse_term("crf:2,sigma_space_mm=10,form=quadratic")

@@ -1,8 +1,14 @@
 """Losses: tensors in, one scalar out; they know no data, network or schedule."""
 
 from .affinity import Kernel, apply_affinity
+from .area import area_loss
+from .bounds import interval_penalty, log_barrier
+from .boxes import box_share, strip_shares
+from .candidates import candidate_loss
 from .crf import dense_crf_loss, grid_crf_loss
 from .entropy import entropy_loss
+from .equality import dual_ascent, equality_loss, start_dual
+from .marginals import class_ratio_loss, mutual_information_loss
 from .partial import partial_cross_entropy, partial_dice_loss
 from .simplex import UNLABELED
 from .size import size_penalty, soft_proportions
@@ -11,11 +17,22 @@ __all__ = [
     "UNLABELED",
     "Kernel",
     "apply_affinity",
+    "area_loss",
+    "box_share",
+    "candidate_loss",
+    "class_ratio_loss",
     "dense_crf_loss",
+    "dual_ascent",
     "entropy_loss",
+    "equality_loss",
     "grid_crf_loss",
+    "interval_penalty",
+    "log_barrier",
+    "mutual_information_loss",
     "partial_cross_entropy",
     "partial_dice_loss",
     "size_penalty",
     "soft_proportions",
+    "start_dual",
+    "strip_shares",
 ]

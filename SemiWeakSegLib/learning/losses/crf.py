@@ -1,10 +1,11 @@
 """Relaxed conditional random fields: similar voxels should carry the same class.
 
-Both losses are the mean disagreement of pairs of voxels, weighted by their affinity w_pq:
-Potts       sum_pq w_pq (1 - <s_p, s_q>) / sum_pq w_pq, which pushes towards decisions;
-quadratic   sum_pq w_pq |s_p - s_q|^2 / 2 / sum_pq w_pq, which is 0 for any constant s.
+The forms of the energy, of voxels weighted by their affinity w_pq:
+Potts           sum_pq w_pq (1 - <s_p, s_q>) / sum_pq w_pq, which pushes towards decisions;
+quadratic       sum_pq w_pq |s_p - s_q|^2 / 2 / sum_pq w_pq, which is 0 for any constant s;
+normalised cut  mean_k s_k' W (1 - s_k) / (d' s_k), which is blind to the classes' sizes.
 They lie in [0, 1] whatever the kernels, the image's size and its content, and are 0 for a
-constant labelling, at the borders too (Tang et al., ECCV 2018; normalisation ours).
+constant labelling, at the borders too (Tang et al., ECCV 2018 and CVPR 2018; normalisation ours).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor
 
 from .affinity import DEFAULT_TOLERANCE, Kernel, apply_affinity, check_grid
+from .grid import apply_grid
+from .ncut import normalised_cut
 from .simplex import full_precision, require_logits, require_mask
 
-FORMS = ("potts", "quadratic")
+FORMS = ("potts", "quadratic", "normalised_cut")
 
 # The truncated kernel is about a hundredth of its peak off for pairs far apart. A sample whose
 # voxels have less affinity than that to all others together has no neighbours to agree with.
@@ -41,7 +44,7 @@ def dense_crf_loss(
         spacing: (B, d), millimetres per voxel along each spatial axis.
         kernels: the Gaussians, e.g. one over space and intensity and one over space alone.
         mask: (B, *spatial), the voxels that take part, as both ends of a pair; None: all.
-        form: "potts" or "quadratic".
+        form: "potts", "quadratic" or "normalised_cut".
         tolerance: of the kernel's truncation, see ``apply_affinity``.
 
     Returns:
@@ -70,9 +73,7 @@ def grid_crf_loss(
 ) -> Tensor:
     """CRF over the nearest neighbours along each axis, with contrast weights.
 
-    w_pq = exp(-|I_p - I_q|^2 / 2 sigma_intensity^2) / |x_p - x_q|, x in millimetres: neighbours
-    across a thick slice bind less (Boykov and Jolly, ICCV 2001, eq. 3). Arguments, result and
-    errors as in ``dense_crf_loss``.
+    The affinity is that of ``apply_grid``. Arguments, result and errors as in ``dense_crf_loss``.
     """
     require_logits(logits)
     if not sigma_intensity > 0:
@@ -80,26 +81,9 @@ def grid_crf_loss(
     check_grid(logits, image, spacing)
 
     def affinity(scores: Tensor, samples: slice) -> Tensor:
-        part = image[samples].to(scores.dtype)
-        return _apply_grid(scores, part, spacing[samples], sigma_intensity)
+        return apply_grid(scores, image[samples], spacing[samples], sigma_intensity)
 
     return _crf_loss(logits, affinity, mask, form, 0.0)
-
-
-def _apply_grid(scores: Tensor, image: Tensor, spacing: Tensor, sigma: float) -> Tensor:
-    """W s over the nearest neighbours; every pair is visited once and counts both ways."""
-    image = image.clamp(0, 1)
-    distances = spacing.to(scores)
-    result = torch.zeros_like(scores)
-    for axis in range(2, scores.ndim):
-        pairs = scores.shape[axis] - 1
-        difference = image.narrow(axis, 1, pairs) - image.narrow(axis, 0, pairs)
-        contrast = difference.square_().sum(dim=1, keepdim=True)
-        distance = distances[:, axis - 2].view(-1, *[1] * (scores.ndim - 1))
-        weight = contrast.mul_(-0.5 / sigma**2).clamp_(min=-16).exp_().div_(distance)
-        result.narrow(axis, 0, pairs).addcmul_(weight, scores.narrow(axis, 1, pairs))
-        result.narrow(axis, 1, pairs).addcmul_(weight, scores.narrow(axis, 0, pairs))
-    return result
 
 
 def _crf_loss(
@@ -160,7 +144,7 @@ def _disagreement(
     inside: Tensor | None,
     form: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return sum w_pq (B,), the weighted disagreement (B,), and its derivative by the logits."""
+    """Return sum w_pq (B,), that times the loss (B,), and its derivative by the logits."""
     probabilities = logits.softmax(dim=1)
     if inside is None:
         neighbours = affinity(probabilities, samples)
@@ -168,14 +152,23 @@ def _disagreement(
         neighbours = affinity(probabilities * inside, samples).mul_(inside)
     degree = neighbours.sum(dim=1, keepdim=True)
     total = degree.flatten(1).sum(dim=1)
+    if form == "normalised_cut":
+        share, slope = normalised_cut(probabilities, neighbours, degree)
+        by_sample = total.view(-1, *[1] * (slope.ndim - 1))
+        return total, share * total, _through_softmax(probabilities, slope.mul_(by_sample))[0]
     # Half the derivative by the probabilities, for Potts up to a part common to all classes.
     slope = neighbours.neg_()
     if form == "quadratic":
         slope.addcmul_(probabilities, degree)
-    products = probabilities * slope
-    mean = products.sum(dim=1, keepdim=True)
+    slope, mean = _through_softmax(probabilities, slope)
     disagreement = mean.flatten(1).sum(dim=1)
     if form == "potts":
         disagreement = disagreement + total
-    slope = torch.addcmul(products, probabilities, mean, value=-1, out=products)
     return total, disagreement, slope.mul_(2)
+
+
+def _through_softmax(probabilities: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """The derivative by the logits from that by the probabilities, and sum_k s_k slope_k."""
+    products = probabilities * slope
+    mean = products.sum(dim=1, keepdim=True)
+    return torch.addcmul(products, probabilities, mean, value=-1, out=products), mean

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .bounds import SHARPNESS, barrier_cost, capped_square
 from .simplex import full_precision, require_logits, require_mask
 
-PENALTIES = ("relative", "proportion")
+PENALTIES = ("relative", "proportion", "log_barrier")
 
 
 def soft_proportions(logits: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -38,22 +39,25 @@ def size_penalty(
     bounds: Tensor,
     penalty: str = "relative",
     slack: float | Tensor = 0.01,
+    sharpness: float = SHARPNESS,
 ) -> Tensor:
-    """Quadratic penalty on a proportion v outside its bounds [a, b], 0 inside.
+    """Penalty on a proportion v outside its bounds [a, b].
 
     "proportion": (a - v)^2 below, (v - b)^2 above (Kervadec et al., Medical Image Analysis 2019,
     eq. 4, on proportions instead of voxel counts, so that the value does not change with the
     image's size). "relative": the violation is first divided by the violated bound + ``slack``,
     so that 20 % too little of a small structure costs as much as of a big one; beyond 1 it
-    grows linearly.
+    grows linearly. Both are 0 inside. "log_barrier": the extended log-barrier of the relative
+    excess, which holds sizes off their bounds from inside (``bounds.log_barrier``).
 
     Args:
         proportions: (B, C), of ``soft_proportions``.
         bounds: (B, C, 2), lower and upper bound as proportions. NaN, a lower bound <= 0 and an
             infinite upper bound each mean that there is no bound on that side.
-        penalty: "relative" or "proportion".
+        penalty: one of ``PENALTIES``.
         slack: proportion added to the bound that divides, one or (B, C); keeps an upper bound of
             0 finite. A tenth of a class's usual proportion lets small classes count like big ones.
+        sharpness: of the barrier; grows during a training.
 
     Returns:
         A scalar, the mean over the classes of samples that are bounded on either side; 0 with
@@ -85,13 +89,19 @@ def size_penalty(
     upper = upper.clamp(max=2.0)
     below = (lower - proportions).clamp_min(0)
     above = (proportions - upper).clamp_min(0)
-    if penalty == "relative":
+    if penalty == "log_barrier":
+        slack = slack.to(proportions)
+        under = barrier_cost((lower - proportions) / (lower + slack), sharpness)
+        over = barrier_cost((proportions - upper) / (upper.clamp_min(0) + slack), sharpness)
+        free = torch.isinf(bounds[..., 1]) | torch.isnan(bounds[..., 1])
+        cost = torch.where(lower > 0, under, 0.0) + torch.where(free, 0.0, over)
+    elif penalty == "relative":
         slack = slack.to(proportions)
         below = below / (lower + slack)
         above = above / (upper.clamp_min(0) + slack)
         # Beyond a violation as big as the bound itself it grows linearly: a class that should be
         # absent would otherwise outweigh all other losses.
-        cost = sum(torch.where(each < 1, each.square(), 2 * each - 1) for each in (below, above))
+        cost = sum(capped_square(each) for each in (below, above))
     else:
         cost = below.square() + above.square()
     return cost.sum() / bounded.sum().clamp_min(1)

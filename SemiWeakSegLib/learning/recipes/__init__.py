@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...methods.boxes import Boxes
+from ...methods.constrained import Constrained
 from ...methods.curriculum_size import CurriculumSize
 from ...methods.oracle_size import OracleSize
 from ...methods.proposals import Proposals
 from ...methods.pseudo_label import PseudoLabel
+from ...methods.refinement import Refinement
 from ...methods.scribble_crf import ScribbleCRF
 from ...methods.segmentation import SegmentationSettings
 from ...methods.supervised import Supervised
+from ...methods.tags import Tags
 from ...methods.terms import TermRequest
 from ..stages import Stage, Workshop
 from ..terms import make_term
+from .boxes import boxes
+from .constrained import constrained
+from .refinement import refinement
 from .segmenters import first_segmenter
 from .sizes import curriculum_size, oracle_size
+from .tags import tags
 from .voxelwise import proposals, pseudo_label, scribble_crf, supervised
 
 RECIPES: dict[type[SegmentationSettings], Callable[[Any, Workshop], list[Stage]]] = {
@@ -26,6 +34,10 @@ RECIPES: dict[type[SegmentationSettings], Callable[[Any, Workshop], list[Stage]]
     Proposals: proposals,
     OracleSize: oracle_size,
     CurriculumSize: curriculum_size,
+    Constrained: constrained,
+    Tags: tags,
+    Boxes: boxes,
+    Refinement: refinement,
 }
 
 

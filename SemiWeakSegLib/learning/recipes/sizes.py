@@ -9,9 +9,11 @@ import numpy as np
 from ...methods import terms as term_settings
 from ...methods.curriculum_size import CurriculumSize
 from ...methods.oracle_size import OracleSize
+from ...methods.size_penalty import EstimatedBounds, SizePenalty
+from ..moments import start_moments
 from ..sizes import write_estimated, write_true
 from ..stages import Stage, Workshop
-from ..terms import SizeRegressionTerm, SizeTerm, Term
+from ..terms import MomentsTerm, SizeRegressionTerm, SizeTerm, Term
 from .segmenters import first_segmenter, segmenter, supervision
 
 # Of the penalty on squared proportions, by dimensions: found on development cases (benchmarks).
@@ -19,13 +21,25 @@ SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
 RELATIVE_SIZE_WEIGHT = 0.05
 
 
-def size_terms(settings: CurriculumSize | OracleSize, dimensions: int) -> list[Term]:
+def size_weight(settings: SizePenalty, dimensions: int) -> float:
+    """The weight that was asked for, or the usual one of the penalty."""
+    if settings.size_weight is not None:
+        return settings.size_weight
+    return SIZE_WEIGHTS[dimensions] if settings.penalty == "proportion" else RELATIVE_SIZE_WEIGHT
+
+
+def size_terms(settings: EstimatedBounds, dimensions: int) -> list[Term]:
+    """Supervision, and the bounds on sizes and on what else is estimated."""
     size = term_settings.SizeTerm(penalty=settings.penalty, ramp=settings.ramp)
-    weight = settings.size_weight
-    if weight is None:
-        usual = SIZE_WEIGHTS[dimensions]
-        weight = RELATIVE_SIZE_WEIGHT if settings.penalty == "relative" else usual
-    return [supervision(settings), SizeTerm(size, weight)]
+    terms: list[Term] = [supervision(settings), SizeTerm(size, size_weight(settings, dimensions))]
+    if settings.moments:
+        moments = term_settings.MomentsTerm(
+            attributes="both" if len(settings.moments) == 2 else settings.moments[0],
+            penalty="log_barrier" if settings.penalty == "log_barrier" else "quadratic",
+            ramp=settings.ramp,
+        )
+        terms.append(MomentsTerm(moments, settings.moments_weight))
+    return terms
 
 
 def oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
@@ -35,7 +49,7 @@ def oracle_size(settings: OracleSize, workshop: Workshop) -> list[Stage]:
             workshop,
             partial(size_terms, settings, workshop.plan.dimensions),
             unlabeled=workshop.unlabeled,
-            prepare=lambda shop: write_true(shop, settings.gamma),
+            prepare=lambda shop: write_true(shop, settings.gamma, settings.moments),
         )
     ]
 
@@ -70,6 +84,7 @@ def curriculum_size(settings: CurriculumSize, workshop: Workshop) -> list[Stage]
             gamma=settings.gamma,
             rule=settings.bounds,
             source=settings.sizes_from,
+            moments=settings.moments,
         )
 
     first_stages = [stage for row in estimators for stage in row]
@@ -98,17 +113,22 @@ def _regressor(
         ]
         mean = np.maximum(np.mean(shares, axis=0), 1e-6)
         network.mean_proportion.copy_(network.mean_proportion.new_tensor(mean))
+        if settings.moments:
+            start_moments(network, shop, cases)
 
+    described = {
+        "name": "size_regressor",
+        "dimensions": plan.dimensions,
+        "in_channels": plan.channels_in,
+        "classes": classes,
+        "backbone": settings.regressor,
+    }
+    if settings.moments:
+        described["moments"] = list(settings.moments)
     return Stage(
         name=name,
         share=share,
-        network={
-            "name": "size_regressor",
-            "dimensions": plan.dimensions,
-            "in_channels": plan.channels_in,
-            "classes": classes,
-            "backbone": settings.regressor,
-        },
+        network=described,
         make_terms=lambda: [SizeRegressionTerm(plan.num_classes)],
         labeled=cases,
         augmentation=settings.augmentation,

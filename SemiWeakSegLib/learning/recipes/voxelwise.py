@@ -13,7 +13,8 @@ from ...methods.scribble_crf import ScribbleCRF
 from ...methods.supervised import Supervised
 from ..inference import infer
 from ..stages import Stage, Workshop
-from ..terms import CRFTerm, EntropyTerm, PseudoLabelTerm, Term
+from ..terms import EntropyTerm, PseudoLabelTerm, Term
+from ..terms.crf import crf_term
 from .segmenters import first_segmenter, segmenter, supervision
 
 
@@ -26,16 +27,9 @@ def scribble_crf(settings: ScribbleCRF, workshop: Workshop) -> list[Stage]:
         made: list[Term] = [supervision(settings)]
         kinds = ["dense", "grid"] if settings.neighbourhood == "both" else [settings.neighbourhood]
         for kind in kinds:
-            crf = term_settings.CRFTerm(
-                neighbourhood=kind,
-                sigma_space_mm=settings.sigma_space_mm,
-                sigma_intensity=settings.sigma_intensity,
-                smoothness=settings.smoothness,
-                smoothness_sigma_mm=settings.smoothness_sigma_mm,
-                form=settings.form,
-                ramp=settings.ramp,
+            made.append(
+                crf_term(settings, settings.crf_weight, neighbourhood=kind, ramp=settings.ramp)
             )
-            made.append(CRFTerm(crf, settings.crf_weight))
         if settings.entropy_weight > 0:
             entropy = term_settings.EntropyTerm(on="unlabeled_voxels", ramp=settings.ramp)
             made.append(EntropyTerm(entropy, settings.entropy_weight))

@@ -48,6 +48,7 @@ def write_report(run: RunFolder) -> Path:
             results.next_to_annotate(record),
             making.training(record, curves),
             making.sizes(record, _scatters(record)),
+            making.seeds(record),
             results.all_cases(record),
             making.making(record),
             results.meanings(record),

@@ -82,10 +82,68 @@ def sizes(record: RunRecord, pictures: list[str]) -> Markup:
             "width of the bounds (relative)",
         )
         parts.append(table(headings, rows, numeric=4))
+        parts.append(_moments(event.get("moments") or {}))
         if event.get("note"):
             parts.append(paragraph(event["note"], "quiet"))
         parts.append(picture)
     return section("Predicted sizes", *parts, anchor="sizes")
+
+
+def _moments(moments: dict[str, Any]) -> str:
+    """The same for centroid and spread, one value for each axis of the planned grid."""
+    if not moments:
+        return ""
+
+    def axes(values: list[float | None] | None, digits: int) -> str:
+        return " · ".join(number(value, digits) for value in values or [])
+
+    rows = [
+        (
+            name,
+            attribute,
+            axes(values.get("r2"), 2),
+            axes(values.get("mae_mm"), 1),
+            axes(values.get("width_mm"), 1),
+        )
+        for attribute, per_class in moments.items()
+        for name, values in per_class.items()
+    ]
+    headings = ("structure", "attribute", "R²", "mean error (mm)", "width of the bounds (mm)")
+    lead = paragraph("Place and extent, along each axis; no width: bounded by the labeled cases.")
+    return lead + table(headings, rows, numeric=3)
+
+
+def seeds(record: RunRecord) -> Markup:
+    """What a classifier of image tags found, and how much of it is right."""
+    parts: list[str] = []
+    for event in record.of_kind("seeds"):
+        parts.append(
+            paragraph(
+                f"A classifier of image tags left seeds in {event.get('cases', 0)} cases, from "
+                "which the segmentation was learned. What it got right on the validation cases:"
+            )
+        )
+        rows = [
+            (
+                name,
+                number(values.get("accuracy"), 2),
+                number(values.get("precision"), 2),
+                number(values.get("recall"), 2),
+                number(values.get("share"), 4),
+            )
+            for name, values in (event.get("per_class") or {}).items()
+        ]
+        headings = (
+            "structure",
+            "accuracy of the tag",
+            "precision of its seeds",
+            "recall of its seeds",
+            "share of the voxels seeded",
+        )
+        parts.append(table(headings, rows, numeric=4))
+        if event.get("note"):
+            parts.append(paragraph(event["note"], "quiet"))
+    return section("Seeds from image tags", *parts, anchor="seeds")
 
 
 def making(record: RunRecord) -> Markup:

@@ -79,7 +79,7 @@ class RunRecord:
             return OTHER
         if case.role != "train":
             return {"test": TEST, "validation": VALIDATION}[case.role]
-        return UNANNOTATED if case.label is None else ANNOTATED
+        return ANNOTATED if case.label is not None or case.points else UNANNOTATED
 
     def measured_by_group(self) -> dict[str, list[dict]]:
         """The evaluation's cases by group: test first, then validation, then the rest."""

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from ...methods import terms as settings
+from .area import AreaTerm
 from .base import StageContext, Step, Term
+from .boxes import BoxTerm
+from .candidates import CandidateTerm
 from .crf import CRFTerm
 from .entropy import EntropyTerm
+from .moments import MomentsTerm
+from .mutual_information import MutualInformationTerm
+from .proportions import ClassRatioTerm, PriorTerm
 from .pseudo_label import PseudoLabelTerm
 from .size import SizeTerm
 from .size_regression import SizeRegressionTerm
 from .supervised import SupervisedTerm
+from .tag_classification import TagClassificationTerm
 
 _TERMS = {
     settings.EntropyTerm: EntropyTerm,
     settings.CRFTerm: CRFTerm,
     settings.PseudoLabelTerm: PseudoLabelTerm,
     settings.SizeTerm: SizeTerm,
+    settings.MomentsTerm: MomentsTerm,
+    settings.PriorTerm: PriorTerm,
+    settings.AreaTerm: AreaTerm,
+    settings.ClassRatioTerm: ClassRatioTerm,
+    settings.MutualInformationTerm: MutualInformationTerm,
+    settings.BoxTerm: BoxTerm,
+    settings.CandidateTerm: CandidateTerm,
 }
 
 
@@ -25,14 +39,22 @@ def make_term(request: settings.TermRequest) -> Term:
 
 
 __all__ = [
+    "AreaTerm",
+    "BoxTerm",
     "CRFTerm",
+    "CandidateTerm",
+    "ClassRatioTerm",
     "EntropyTerm",
+    "MomentsTerm",
+    "MutualInformationTerm",
+    "PriorTerm",
     "PseudoLabelTerm",
     "SizeRegressionTerm",
     "SizeTerm",
     "StageContext",
     "Step",
     "SupervisedTerm",
+    "TagClassificationTerm",
     "Term",
     "make_term",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ...cohort import SegmentClass
 from ..batches import Batch
 from ..plan import Plan
 from ..schedules import sigmoid_ramp
@@ -58,6 +60,7 @@ class StageContext:
     store: CaseStore
     products: Path
     device: torch.device
+    classes: Sequence[SegmentClass] = ()
 
 
 class Term:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
 
+from ...methods.kernel import AUTOMATIC_REACH, CRFKernel
 from ...methods.terms import CRFTerm as CRFSettings
+from ..batches import Batch
 from ..losses.affinity import Kernel
 from ..losses.crf import dense_crf_loss, grid_crf_loss
+from ..losses.simplex import UNLABELED
+from ..store import CaseStore
 from .base import StageContext, Step, Term, mean_over
 
 # Spacings are rounded to steps of 5 %: a zoomed patch then meets factors that are already there,
@@ -16,14 +21,13 @@ from .base import StageContext, Step, Term, mean_over
 SPACING_STEP = 0.05
 # Affinities of more channels at once cost ten times as much and get less exact.
 MOST_CHANNELS = 2
-# The dense kernel's reach, as a share of the image's mean extent, where none is given.
-AUTOMATIC_REACH = 0.08
 
 
 class CRFTerm(Term):
-    """Dense or nearest-neighbour Potts relaxation, in physical units (Tang et al. 2018).
+    """CRF or normalised cut over dense or nearest-neighbour affinities, in physical units.
 
-    Images of several channels are compared by their first two.
+    Tang et al., ECCV 2018 and CVPR 2018; the gate after Obukhov et al. 2019. Images of several
+    channels are compared by their first two.
     """
 
     name = "crf"
@@ -31,46 +35,82 @@ class CRFTerm(Term):
     def __init__(self, settings: CRFSettings, weight: float):
         super().__init__(weight, settings.ramp)
         self.settings = settings
-        self.name = "crf" if settings.neighbourhood == "dense" else "crf_grid"
+        name = "normalised_cut" if settings.form == "normalised_cut" else "crf"
+        self.name = name if settings.neighbourhood == "dense" else f"{name}_grid"
         self.uses_unlabeled = settings.on == "all"
         self.kernels: list[Kernel] = []
+        self.gate_mm = settings.gate_mm
 
     def start(self, context: StageContext) -> None:
-        settings, plan = self.settings, context.plan
-        reach = settings.sigma_space_mm
-        if reach == 0:
-            extents = [
-                step * size
-                for entry in context.store.entries
-                for step, size in zip(entry.spacing, entry.shape[2:], strict=True)
-            ]
-            reach = AUTOMATIC_REACH * sum(extents) / len(extents)
+        settings = self.settings
+        reach = settings.sigma_space_mm or automatic_reach(context.store)
         self.kernels = [Kernel(1.0, reach, settings.sigma_intensity)]
         if settings.smoothness > 0:
             self.kernels.append(Kernel(settings.smoothness, settings.smoothness_sigma_mm, None))
-        self.dimensions = plan.dimensions
+        self.gate_mm = settings.gate_mm or reach
 
     def __call__(self, step: Step) -> torch.Tensor:
-        values = []
-        for batch, logits in step.halves(self.settings.on):
-            spacing = round_spacing(batch.spacing)
-            mask = batch.valid[:, 0]
-            intensity = batch.unit_intensity()[:, :MOST_CHANNELS]
-            if self.settings.neighbourhood == "dense":
-                value = dense_crf_loss(
-                    logits, intensity, spacing, self.kernels, mask, self.settings.form
-                )
-            else:
-                value = grid_crf_loss(
-                    logits,
-                    intensity,
-                    spacing,
-                    self.settings.sigma_intensity,
-                    mask,
-                    self.settings.form,
-                )
-            values.append((value, len(batch)))
+        values = [
+            (self._value(batch, logits), len(batch))
+            for batch, logits in step.halves(self.settings.on)
+        ]
         return mean_over(values, step)
+
+    def _value(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
+        settings, spacing = self.settings, round_spacing(batch.spacing)
+        intensity = batch.unit_intensity()[:, :MOST_CHANNELS]
+        mask = self._taking_part(batch)
+        if settings.neighbourhood == "dense":
+            return dense_crf_loss(logits, intensity, spacing, self.kernels, mask, settings.form)
+        sigma = settings.sigma_intensity
+        return grid_crf_loss(logits, intensity, spacing, sigma, mask, settings.form)
+
+    def _taking_part(self, batch: Batch) -> torch.Tensor:
+        """(B, *patch) bool: the voxels of the image that the gate lets through."""
+        valid = batch.valid[:, 0]
+        if self.settings.gate == "image":
+            return valid
+        unlabeled = batch.label == UNLABELED
+        asked = valid & (unlabeled if self.settings.gate == "unlabeled" else ~unlabeled)
+        return valid & near(asked, batch.spacing, self.gate_mm)
+
+
+def crf_term(
+    kernel: CRFKernel, weight: float, *, neighbourhood: str = "dense", ramp: float = 0.3
+) -> CRFTerm:
+    """The term of a method whose settings hold a kernel."""
+    shared = {each.name: getattr(kernel, each.name) for each in dataclasses.fields(CRFKernel)}
+    return CRFTerm(CRFSettings(neighbourhood=neighbourhood, ramp=ramp, **shared), weight)
+
+
+def automatic_reach(store: CaseStore) -> float:
+    """The dense kernel's reach in mm where none is given: a share of the images' mean extent."""
+    extents = [
+        step * size
+        for entry in store.entries
+        for step, size in zip(entry.spacing, entry.shape[2:], strict=True)
+    ]
+    return AUTOMATIC_REACH * sum(extents) / len(extents)
+
+
+def near(mask: torch.Tensor, spacing: torch.Tensor, reach: float) -> torch.Tensor:
+    """Voxels of (B, *spatial) with a voxel of the mask at most ``reach`` mm away along each axis.
+
+    spacing: (B, d) mm, on the CPU. By sums that run along the axes, so in time linear in the
+    voxels whatever the reach.
+    """
+    result = mask.clone()
+    for sample, steps in enumerate(spacing.tolist()):
+        for axis, step in enumerate(steps):
+            size = mask.shape[axis + 1]
+            radius = min(int(reach / step + 1e-6), size)
+            before = result[sample].int().cumsum(axis)
+            before = torch.cat([torch.zeros_like(before.narrow(axis, 0, 1)), before], dim=axis)
+            place = torch.arange(size, device=mask.device)
+            upper = before.index_select(axis, (place + radius + 1).clamp(max=size))
+            lower = before.index_select(axis, (place - radius).clamp(min=0))
+            result[sample] = upper > lower
+    return result
 
 
 def round_spacing(spacing: torch.Tensor) -> torch.Tensor:

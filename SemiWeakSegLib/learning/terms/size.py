@@ -6,17 +6,16 @@ import torch
 
 from ...methods.terms import SizeTerm as SizeSettings
 from ..losses.size import size_penalty, soft_proportions
-from ..priors import SizePrior
+from ..priors import combine, size_priors
+from ..schedules import barrier_sharpness
 from .base import StageContext, Step, Term, mean_over
-
-SIZES_FILE = "sizes.json"
 
 
 class SizeTerm(Term):
-    """Quadratic penalty on soft proportions outside their bounds (Kervadec et al. 2019).
+    """Penalty on soft proportions outside their bounds (Kervadec et al. 2019).
 
     A proportion is of the whole patch, of what is predicted inside the image. Bounds come from
-    the sizes a former stage left (``sizes.json``), else from the cohort.
+    what the cohort states and from the sizes a former stage left (``sizes.json``).
     """
 
     name = "size"
@@ -24,26 +23,27 @@ class SizeTerm(Term):
 
     def __init__(self, settings: SizeSettings, weight: float):
         super().__init__(weight, settings.ramp)
-        self.penalty = settings.penalty
+        self.settings = settings
 
     def start(self, context: StageContext) -> None:
-        path = context.products / SIZES_FILE
-        if path.exists():
-            self.prior = SizePrior.from_file(path)
-        else:
-            self.prior = SizePrior.from_cases(context.store)
-        self.store = context.store
+        priors = size_priors(self.settings, context.store, context.classes, context.products)
+        self.bounds = combine(priors, context.store)
 
     def __call__(self, step: Step) -> torch.Tensor:
         values = []
         for batch, logits in step.halves("all"):
-            bounds = self.prior.bounds(batch, self.store)
+            bounds = self.bounds.proportions(batch)
             # Outside the image nothing is taught, so a network could put there what it lacks.
             inside = batch.valid[:, 0]
             share = inside.flatten(1).float().mean(dim=1, keepdim=True)
             proportions = soft_proportions(logits, inside) * share
             count = (torch.isfinite(bounds[..., 1]) | (bounds[..., 0] > 0)).sum()
-            slack = self.prior.slack(batch, self.store)
-            value = size_penalty(proportions, bounds, self.penalty, slack)
+            value = size_penalty(
+                proportions,
+                bounds,
+                self.settings.penalty,
+                self.bounds.slack(batch),
+                barrier_sharpness(step.progress),
+            )
             values.append((value, count))
         return mean_over(values, step)

@@ -54,11 +54,25 @@ def pair_sum(probabilities, weights, form):
     return disagreement / total
 
 
+def normalised_cut(probabilities, weights, least):
+    """Mean over classes of what their voxels share with others; probabilities (C, *spatial)."""
+    flat = probabilities.reshape(len(probabilities), -1)
+    degree, shares = weights.sum(axis=1), []
+    for values in flat:
+        cut = sum(
+            weights[i, j] * values[i] * (1 - values[j])
+            for i, j in itertools.permutations(range(len(values)), 2)
+        )
+        shares.append(cut / (degree @ values + least * degree.sum()))
+    return np.mean(shares)
+
+
 class Oracles:
     softmax = staticmethod(softmax)
     dense_weights = staticmethod(dense_weights)
     grid_weights = staticmethod(grid_weights)
     pair_sum = staticmethod(pair_sum)
+    normalised_cut = staticmethod(normalised_cut)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from SemiWeakSegLib.learning.losses import Kernel, dense_crf_loss, grid_crf_loss
+from SemiWeakSegLib.learning.losses.crf import FORMS
+from SemiWeakSegLib.learning.losses.ncut import LEAST_SHARE
 
 KERNELS = [Kernel(1.0, 3.0, 0.2), Kernel(0.5, 1.5)]
 CASES = [((6, 6), (1.0, 2.5)), ((5, 5, 5), (3.0, 1.0, 1.5))]
@@ -30,13 +32,19 @@ def random_mask(shape, batch=1, seed=5):
     return torch.rand(batch, *shape, generator=torch.Generator().manual_seed(seed)) < 0.6
 
 
+def energy(oracles, probabilities, weights, form):
+    if form == "normalised_cut":
+        return oracles.normalised_cut(probabilities, weights, LEAST_SHARE)
+    return oracles.pair_sum(probabilities, weights, form)
+
+
 both_losses = pytest.mark.parametrize("loss", [dense, grid])
-both_forms = pytest.mark.parametrize("form", ["potts", "quadratic"])
+all_forms = pytest.mark.parametrize("form", FORMS)
 both_dimensions = pytest.mark.parametrize(("shape", "spacing"), CASES)
 
 
 @both_dimensions
-@both_forms
+@all_forms
 @pytest.mark.parametrize("masked", [False, True])
 class TestAgainstPairSum:
     @pytest.mark.parametrize("channels", [1, 3])
@@ -47,7 +55,7 @@ class TestAgainstPairSum:
         if masked:
             inside = mask.flatten().numpy()
             weights = weights * inside * inside[:, None]
-        expected = oracles.pair_sum(oracles.softmax(logits[0].numpy()), weights, form)
+        expected = energy(oracles, oracles.softmax(logits[0].numpy()), weights, form)
         found = dense(logits, image, torch.tensor([spacing]), mask=mask, form=form, tolerance=1e-7)
         assert found.item() == pytest.approx(expected, rel=2e-3)
 
@@ -59,13 +67,13 @@ class TestAgainstPairSum:
         if masked:
             inside = mask.flatten().numpy()
             weights = weights * inside * inside[:, None]
-        expected = oracles.pair_sum(oracles.softmax(logits[0].numpy()), weights, form)
+        expected = energy(oracles, oracles.softmax(logits[0].numpy()), weights, form)
         found = grid(logits, image, torch.tensor([spacing]).double(), mask=mask, form=form)
         assert found.item() == pytest.approx(expected, rel=1e-10)
 
 
 @both_losses
-@both_forms
+@all_forms
 class TestGradient:
     @both_dimensions
     @pytest.mark.parametrize("masked", [False, True])
@@ -104,7 +112,7 @@ class TestGradient:
 
 
 @both_losses
-@both_forms
+@all_forms
 class TestConstantLabelling:
     @pytest.mark.parametrize("shape", [(12, 17), (5, 12, 7)])
     def test_zero_including_borders(self, loss, form, shape):
@@ -120,11 +128,12 @@ class TestConstantLabelling:
     def test_an_undecided_labelling(self, loss, form):
         _, image = scene((8, 8), classes=4)
         value = loss(torch.zeros(1, 4, 8, 8), image, torch.ones(1, 2), form=form)
-        assert value.item() == pytest.approx(0.75 if form == "potts" else 0, abs=1e-6)
+        expected = {"potts": 0.75, "quadratic": 0, "normalised_cut": 0.75 / (1 + 4 * LEAST_SHARE)}
+        assert value.item() == pytest.approx(expected[form], abs=1e-6)
 
 
 @both_losses
-@both_forms
+@all_forms
 class TestNothingToAgree:
     def test_all_masked(self, loss, form):
         logits, image = scene((6, 6), batch=2)
@@ -153,6 +162,45 @@ class TestNothingToAgree:
             loss(logits, image, torch.ones(2, 2), mask=mask, form=form),
             loss(logits[:1], image[:1], torch.ones(1, 2), form=form),
         )
+
+
+@both_losses
+class TestNormalisedCut:
+    def split(self, shape, column):
+        """A hard labelling of two classes that part at a column."""
+        logits = torch.full((1, 2, *shape), -60.0)
+        logits[:, 0, ..., :column] = logits[:, 1, ..., column:] = 60
+        return logits
+
+    def test_an_absent_class_costs_nothing(self, loss):
+        _, image = scene((12, 12))
+        for depth in (20.0, 60.0):
+            logits = torch.zeros(1, 3, 12, 12)
+            logits[:, 1] = depth
+            value = loss(logits, image.float(), torch.ones(1, 2), form="normalised_cut")
+            assert value.item() < 1e-4
+
+    def test_it_sees_shares_where_potts_sees_lengths(self, loss):
+        """A cut of the same length costs more the less its smaller side holds."""
+        image, spacing = torch.full((1, 1, 20, 20), 0.5), torch.ones(1, 2)
+        values = {
+            form: [loss(self.split((20, 20), k), image, spacing, form=form).item() for k in (3, 10)]
+            for form in ("normalised_cut", "potts")
+        }
+        assert values["normalised_cut"][0] > 1.5 * values["normalised_cut"][1]
+        # The dense kernel's cut is a little shorter at the border.
+        assert values["potts"][0] <= 1.001 * values["potts"][1]
+
+    def test_the_image_s_own_edge_is_the_best_cut(self, loss):
+        image = torch.zeros(1, 1, 16, 16)
+        image[..., 5:] = 1
+        values = [
+            loss(
+                self.split((16, 16), column), image, torch.ones(1, 2), form="normalised_cut"
+            ).item()
+            for column in range(2, 15)
+        ]
+        assert int(np.argmin(values)) == 5 - 2
 
 
 @both_losses

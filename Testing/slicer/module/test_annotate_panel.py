@@ -376,13 +376,13 @@ class TestBoxes:
 
     def test_they_are_listed_with_class_and_size(self, boxing):
         self.add(boxing, 1)
-        [roi] = boxing.session.boxes.rois
+        [roi] = boxing.session.boxes.markups
         roi.SetSize(10.0, 20.5, 30.0)
         assert self.rows(boxing) == [("tumor", "10.0 × 20.5 × 30.0")]
 
     def test_a_turned_box_comes_back_turned(self, boxing, study):
         self.add(boxing, 0)
-        [roi] = boxing.session.boxes.rois
+        [roi] = boxing.session.boxes.markups
         turn = vtk.vtkTransform()
         turn.RotateWXYZ(31.0, 0.3, 0.5, 0.8)
         roi.SetAndObserveObjectToNodeMatrix(turn.GetMatrix())
@@ -391,7 +391,7 @@ class TestBoxes:
         [saved] = study.case("case1").boxes
         choose(boxing, "case2")
         choose(boxing, "case1")
-        [again] = boxing.session.boxes.rois
+        [again] = boxing.session.boxes.markups
         found = slicer.util.arrayFromVTKMatrix(again.GetObjectToNodeMatrix())
         wanted = slicer.util.arrayFromVTKMatrix(turn.GetMatrix())
         assert np.allclose(again.GetSize(), (4.0, 6.0, 9.0))
@@ -400,23 +400,54 @@ class TestBoxes:
 
     def test_rotation_handles_are_offered_unless_refused(self, boxing):
         self.add(boxing, 0)
-        display = boxing.session.boxes.rois[0].GetDisplayNode()
+        display = boxing.session.boxes.markups[0].GetDisplayNode()
         assert display.GetRotationHandleVisibility()
         boxing.ui.rotateBoxesCheckBox.setChecked(False)
         assert not display.GetRotationHandleVisibility()
         self.add(boxing, 0)
-        assert not boxing.session.boxes.rois[1].GetDisplayNode().GetRotationHandleVisibility()
+        assert not boxing.session.boxes.markups[1].GetDisplayNode().GetRotationHandleVisibility()
 
     def test_a_box_can_be_hidden(self, boxing):
         self.add(boxing, 0)
         import qt
 
         boxing.ui.boxesTable.item(0, 2).setCheckState(qt.Qt.Unchecked)
-        assert not boxing.session.boxes.rois[0].GetDisplayVisibility()
+        assert not boxing.session.boxes.markups[0].GetDisplayVisibility()
+
+    def test_hidden_and_locked_boxes_are_saved_like_others(self, boxing, study):
+        for row in (0, 0, 1):
+            self.add(boxing, row)
+        hidden, locked, _third = boxing.session.boxes.markups
+        hidden.SetDisplayVisibility(False)
+        locked.SetLocked(True)
+        boxing.ui.saveButton.click()
+        assert [box.class_index for box in study.case("case1").boxes] == [1, 1, 2]
+        choose(boxing, "case2")
+        choose(boxing, "case1")
+        assert [name for name, _size in self.rows(boxing)] == ["liver", "liver", "tumor"]
+        assert not boxing.session.unsaved()
+
+    def test_several_turned_boxes_of_a_class_come_back_each_as_it_was(self, boxing, study):
+        for degrees in (20.0, 50.0):
+            self.add(boxing, 0)
+            turn = vtk.vtkTransform()
+            turn.RotateWXYZ(degrees, 0.3, 0.5, 0.8)
+            roi = boxing.session.boxes.markups[-1]
+            roi.SetAndObserveObjectToNodeMatrix(turn.GetMatrix())
+            roi.SetSize(4.0, 6.0, degrees)
+        boxing.ui.saveButton.click()
+        saved = study.case("case1").boxes
+        assert [max(box.size) for box in saved] == pytest.approx([20.0, 50.0])
+        choose(boxing, "case2")
+        choose(boxing, "case1")
+        boxing.session.boxes.markups[0].SetSize(1.0, 1.0, 1.0)
+        boxing.ui.saveButton.click()
+        again = study.case("case1").boxes[1]
+        assert np.allclose(again.corners(), saved[1].corners(), atol=1e-6)
 
     def test_a_double_click_shows_it(self, boxing):
         self.add(boxing, 0)
-        boxing.session.boxes.rois[0].SetCenterWorld(4.0, -7.0, 11.0)
+        boxing.session.boxes.markups[0].SetCenterWorld(4.0, -7.0, 11.0)
         view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
         view.SetOrientationToAxial()
         boxing.ui.boxesTable.cellDoubleClicked.emit(0, 0)
@@ -434,7 +465,7 @@ class TestBoxes:
             view.JumpSliceByOffsetting(*wanted)
         self.add(boxing, 0)
         center = [0.0, 0.0, 0.0]
-        boxing.session.boxes.rois[0].GetCenterWorld(center)
+        boxing.session.boxes.markups[0].GetCenterWorld(center)
         assert np.allclose(center, wanted)
 
     def test_the_selected_box_is_removed(self, boxing):
@@ -455,7 +486,7 @@ class TestBoxes:
 
     def test_a_box_deleted_elsewhere_leaves_the_list(self, boxing):
         self.add(boxing, 0)
-        slicer.mrmlScene.RemoveNode(boxing.session.boxes.rois[0])
+        slicer.mrmlScene.RemoveNode(boxing.session.boxes.markups[0])
         testbed.process_events(150)
         assert self.rows(boxing) == []
 

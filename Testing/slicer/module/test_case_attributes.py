@@ -63,6 +63,38 @@ class TestTags:
         assert panel.session.caseId == "case2"
 
 
+class TestKeys:
+    def press(self, panel, *keys) -> None:
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        panel.ui.attributesTable.show()
+        for key in keys:
+            QTest.keyClick(panel.ui.attributesTable, getattr(Qt, f"Key_{key}"))
+
+    def test_one_key_for_each_class_tags_a_case(self, panel, study):
+        self.press(panel, "P", "A")
+        settle()
+        assert (study.case("case1").present, study.case("case1").absent) == ((1,), (2,))
+
+    def test_they_go_on_from_the_chosen_class_and_round(self, panel, study):
+        panel.ui.attributesTable.selectRow(1)
+        self.press(panel, "P", "A", "N")
+        settle()
+        assert (study.case("case1").present, study.case("case1").absent) == ((), (1,))
+
+    def test_the_next_case_is_tagged_with_the_same_keys(self, panel, study):
+        self.press(panel, "P", "P")
+        panel.ui.nextCaseButton.click()
+        self.press(panel, "A", "P")
+        settle()
+        assert study.case("case1").present == (1, 2)
+        assert (study.case("case2").present, study.case("case2").absent) == ((2,), (1,))
+
+    def test_the_controls_are_in_sight(self, panel, study):
+        assert not panel.ui.attributesGroup.collapsed
+
+
 class TestSizes:
     def test_millilitres_become_cubic_millimetres(self, panel, study):
         panel.attributes.control("lower1").setValue(0.25)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import slicer
 
-from SemiWeakSegLib.cohort import Geometry, write_label, write_scalar
+from SemiWeakSegLib.cohort import Geometry, Point, SegmentClass, write_label, write_scalar
 from Testing import testbed
 
 GRID = Geometry((12, 10, 6), (1.0, 1.0, 2.0), (5.0, -3.0, 2.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
@@ -519,6 +519,34 @@ class TestRolesAndSplit:
             "pat2_b",
         ]
         assert panel.table.row("pat1_a").cells[3].text == "validation"
+
+
+class TestTags:
+    def test_selected_cases_are_tagged_at_once(self, panel, opened):
+        panel.table.select(["pat1_a", "pat2_a"])
+        panel.tagMenu.update()
+        panel.tagMenu.actions[1, "absent"].trigger()
+        assert [case.id for case in opened.cohort.cases if case.absent == (1,)] == [
+            "pat1_a",
+            "pat2_a",
+        ]
+        assert "absent: liver" in known(panel, "pat2_a")
+        panel.tagMenu.actions[1, None].trigger()
+        assert not any(case.absent for case in opened.cohort.cases)
+        opened.undo()
+        opened.undo()
+        panel.tagMenu.actions[1, "present"].trigger()
+        assert opened.case("pat1_a").present == (1,)
+
+    def test_the_menu_has_the_classes_of_now(self, panel, opened):
+        opened.setClasses([*opened.classes, SegmentClass(2, "head & neck")])
+        panel.tagMenu.update()
+        texts = [action.text for action in panel.tagMenu.menu.actions()]
+        assert texts == ["liver", "head && neck"]
+
+    def test_points_are_told_in_the_table(self, panel, opened):
+        opened.setPoints("pat3_a", [Point(1, (0.0, 0.0, 0.0)), Point(0, (1.0, 0.0, 0.0))])
+        assert "points: background 1, liver 1" in known(panel, "pat3_a")
 
 
 class TestFiltering:

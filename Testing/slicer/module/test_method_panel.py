@@ -78,6 +78,19 @@ class TestMenu:
     def test_the_cohort_s_numbers_are_shown(self, panel, study):
         assert panel.menu.needs["pseudo_label"].text == "✓ annotated: 2   ✓ unlabeled: 2"
 
+    def test_boxes_tags_and_bounds_are_counted(self, module, panel, study):
+        counts = {"boxed": 3, "tagged": 2, "with_boxes": 4, "with_tags": 5, "with_sizes": 1}
+        showSummary(module, panel, summaryWith(cases=9, train=9, labeled=1, **counts))
+        needs = panel.menu.needs
+        assert needs["boxes"].text == "✓ with boxes: 4"
+        assert needs["tags"].text == "✓ with tags: 5"
+        assert needs["refinement"].text == "✓ annotated or boxed: 4"
+        assert needs["constrained"].text.endswith("✓ with bounds of sizes: 5")
+        showSummary(module, panel, summaryWith(cases=9, train=9, unlabeled=9))
+        for name in ("boxes", "tags", "refinement", "constrained"):
+            assert panel.menu.buttons[name].enabled is False
+            assert "the cohort has none" in panel.menu.buttons[name].toolTip
+
     def test_what_the_cohort_cannot_feed_is_disabled_and_says_why(self, module, panel, tmp_path):
         module.logic.openCohort(makeStudyFolder(tmp_path / "full", unlabeled=0))
         module.logic.inspect(waitForCompletion=True)
@@ -193,10 +206,41 @@ class TestTerms:
 
     def test_a_size_term_without_sizes_is_said_to_do_nothing(self, panel, study):
         panel.terms.add("size")
-        assert "no case of this cohort has size bounds" in panel.ui.noteLabel.text
+        assert "does nothing" in panel.ui.noteLabel.text
         case = study.cohort.cases[0]
-        study.setSizes(case.id, {1: (10.0, 90.0)})
-        assert "size bounds" not in panel.ui.noteLabel.text
+        for say in (
+            lambda: study.setSizes(case.id, {1: (10.0, 90.0)}),
+            lambda: study.setTags(case.id, [1], []),
+            lambda: study.setSizeBounds({1: (10.0, 90.0)}),
+        ):
+            say()
+            assert panel.ui.noteLabel.text == ""
+            study.undo()
+            assert "does nothing" in panel.ui.noteLabel.text
+
+    def test_a_size_term_whose_source_says_nothing_is_named(self, panel, study):
+        study.setSizeBounds({1: (10.0, 90.0)})
+        panel.ui.termsBox.collapsed = False
+        panel.terms.add("size")
+        sources = panel.terms.rows["size"].form.editors["sources"]
+        sources.widget.currentIndex = sources.description.choices.index("boxes")
+        assert "nothing in this cohort is 'boxes'" in panel.ui.noteLabel.text
+        sources.widget.currentIndex = sources.description.choices.index("common")
+        assert panel.ui.noteLabel.text == ""
+
+    def test_terms_of_boxes_without_boxes_are_said_to_do_nothing(self, panel, study):
+        panel.terms.add("boxes")
+        assert "no training case has a box" in panel.ui.noteLabel.text
+        panel.terms.remove("boxes")
+        panel.terms.add("candidates")
+        assert "does nothing" in panel.ui.noteLabel.text
+        study.setTags(study.cohort.cases[0].id, [], [1])
+        assert panel.ui.noteLabel.text == ""
+
+    def test_the_size_curriculum_finds_sizes_itself(self, panel, study):
+        panel.terms.add("size")
+        panel.menu.buttons["curriculum_size"].click()
+        assert "does nothing" not in panel.ui.noteLabel.text
 
 
 class TestPlan:

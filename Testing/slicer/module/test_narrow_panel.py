@@ -58,7 +58,7 @@ def test_a_form_of_the_cohort_fits_the_panel(filled, form):
     assert filled.panels["cohort"].widget.minimumSizeHint.width() <= WIDEST
 
 
-@pytest.mark.parametrize("mode", ["box", "scribble"])
+@pytest.mark.parametrize("mode", ["box", "scribble", "point"])
 def test_annotating_fits_the_panel_beside_the_editor(filled, mode):
     panel = filled.panels["annotate"]
     panel.work.setMode(mode)

@@ -558,6 +558,26 @@ class TestPredict:
         assert "Stopped" in panel.ui.predictMessage.text
         assert panel.ui.predictButton.enabled is True
 
+    def test_predictions_are_refined_as_it_is_set(self, module, panel, monkeypatch):
+        from SemiWeakSegLib.methods.inference import MeanField, parse_inference
+
+        asked = []
+        monkeypatch.setattr(
+            module.logic, "predict", lambda *_a, **options: asked.append(options["refine"])
+        )
+        panel.ui.predictSource.setCurrentIndex(3)
+        assert panel.ui.refineSettings.isHidden()
+        panel.ui.predictButton.click()
+        panel.ui.refineSelector.setCurrentIndex(1)
+        assert not panel.ui.refineSettings.isHidden()
+        form = panel.predictBox.refine.forms["mean_field"]
+        form.editors["weight"].widget.value = 5.5
+        panel.ui.predictButton.click()
+        panel.ui.refineSelector.setCurrentIndex(2)
+        panel.ui.predictButton.click()
+        assert asked == ["", "mean_field,weight=5.5", "graph_cut"]
+        assert parse_inference(asked[1]) == MeanField(weight=5.5)
+
     def test_mirroring_is_for_models_that_saw_it(self, panel):
         assert panel.ui.flipsCheckBox.enabled is False
         assert "mirrored" in panel.ui.flipsCheckBox.toolTip

@@ -10,6 +10,12 @@ from SemiWeakSegLib.methods import METHODS, TERMS, Settings, setting
 
 
 @dataclasses.dataclass(frozen=True)
+class Twins(Settings):
+    gate: str = setting("image", "who takes part", choices=("image", "box"))
+    gate_mm: float = setting(0.0, "how far", minimum=0.0, unit="mm")
+
+
+@dataclasses.dataclass(frozen=True)
 class Example(Settings):
     flips: bool = setting(True, "mirror the patches")
     folds: int = setting(5, "number of folds", minimum=2, maximum=9)
@@ -31,6 +37,14 @@ def form(application, changes):
 
     form = SettingsForm(Example.descriptions(), lambda: changes.append(dict(form.values)))
     yield form
+    form.widget.deleteLater()
+
+
+def test_settings_that_differ_in_the_unit_are_called_differently(application):
+    from SemiWeakSegLib.panels.settings_form import SettingsForm
+
+    form = SettingsForm(Twins.descriptions())
+    assert [label.text for label in form.labels.values()] == ["Gate", "Gate mm"]
     form.widget.deleteLater()
 
 

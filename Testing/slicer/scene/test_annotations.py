@@ -398,7 +398,7 @@ class TestBoxes:
         study = study_on(tmp_path, GRIDS["flipped"])
         study.setBoxes("a", [self.BOX])
         annotation = openAnnotation(study, study.case("a"), "box")
-        assert len(annotation.rois) == 1 and not isModified(annotation)
+        assert len(annotation.markups) == 1 and not isModified(annotation)
         roi = addBox(annotation, 1)
         assert isModified(annotation)
         roi.SetSize(2, 3, 4)
@@ -411,7 +411,7 @@ class TestBoxes:
         closeAnnotation(annotation)
         assert count("vtkMRMLMarkupsROINode") == 0
         again = openAnnotation(study, study.case("a"), "box")
-        assert not isModified(again) and len(again.rois) == 2
+        assert not isModified(again) and len(again.markups) == 2
 
     @pytest.mark.parametrize("matrix", [RIGID, AFFINE], ids=["rigid", "affine"])
     def test_a_new_box_lies_where_it_was_asked_for(self, slicerScene, tmp_path, matrix):
@@ -432,7 +432,7 @@ class TestBoxes:
         copy = slicerScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
         copy.Copy(roi)
         saveAnnotation(study, annotation)
-        assert len(study.case("a").boxes) == 2 and len(annotation.rois) == 2
+        assert len(study.case("a").boxes) == 2 and len(annotation.markups) == 2
         slicerScene.RemoveNode(copy)
         assert isModified(annotation)
         slicerScene.RemoveNode(roi)
@@ -465,7 +465,7 @@ class TestBoxes:
         dragged.SetSize(3, 3, 3)
         study.setBoxes("a", [self.BOX])
         again = openAnnotation(study, study.case("a"), "box")
-        assert [boxOfRoi(roi, again.volume).class_index for roi in again.rois] == [2]
+        assert [boxOfRoi(roi, again.volume).class_index for roi in again.markups] == [2]
         assert kept.GetScene() is None
         assert dragged.GetScene() is not None and dragged.GetName().endswith("(not saved)")
         assert not isModified(again)

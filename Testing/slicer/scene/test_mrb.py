@@ -107,7 +107,7 @@ def test_boxes_go_on_after_reloading(slicerScene, tmp_path):
     addBox(annotation, 1).SetSize(2, 3, 4)
     save_and_load(tmp_path)
     again = openAnnotation(study, study.case("a"), "box")
-    assert len(again.rois) == 2 and isModified(again)
+    assert len(again.markups) == 2 and isModified(again)
     saveAnnotation(study, again)
     sizes = {box.class_index: sorted(box.size) for box in study.case("a").boxes}
     assert sizes[2] == pytest.approx([4, 5, 6]) and sizes[1] == pytest.approx([2, 3, 4])

@@ -212,6 +212,8 @@ class TestCommands:
         with pytest.raises(SceneError, match="pickle"):
             training.exportCommand(run, "pickle", "x")
         assert training.exportCommand(run, "onnx", "x")[-2:] == ["--onnx", "x"]
+        refined = training.predictCommand(run, "test", refine="mean_field,weight=5.0")
+        assert refined[-2:] == ["--refine", "mean_field,weight=5.0"]
         assert training.predictCommand(run, ["test", "train"], fillHoles=True)[-3:] == [
             *("--cases", "test,train", "--fill-holes")
         ]

@@ -1,0 +1,176 @@
+"""Labels made anew from a network's predictions: what is known stays, the rest follows a CRF."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..cohort import UNLABELED
+from ..methods.inference import Inference
+from ..runs.atomic import write_json
+from .crf_inference import refine, unit_intensity
+from .inference import infer
+from .knowledge import Knowledge
+from .stages import Workshop
+from .store import CaseStore
+
+
+def known_voxels(store: CaseStore, index: int) -> np.ndarray:
+    """A case's label map with all that is known of it, (units, *spatial) uint8 with 255."""
+    if index in store.known_labels:
+        return np.load(store.known_labels[index].label, mmap_mode="r", allow_pickle=False)
+    label = store.entries[index].label()
+    if label is None:
+        return np.full(store.entries[index].shape[1:], UNLABELED, dtype=np.uint8)
+    return label
+
+
+def open_cases(workshop: Workshop) -> list[int]:
+    """The annotated and boxed cases of which some voxels are unknown."""
+    return [
+        index
+        for index in workshop.labeled
+        if (known_voxels(workshop.store, index) == UNLABELED).any()
+    ]
+
+
+def allowed_classes(store: CaseStore, index: int) -> np.ndarray:
+    """(K, units, *spatial) bool: the classes that each voxel of a case may have.
+
+    An annotated voxel has its class; annotated background may be any class that was not looked
+    at. A class with boxes is inside one of them, an absent class nowhere.
+    """
+    label = known_voxels(store, index)
+    unknown = label == UNLABELED
+    allowed = np.stack([unknown | (label == value) for value in range(store.plan.num_classes)])
+    for value, seen in enumerate(store.looked_at(index)):
+        if not seen:
+            allowed[value] |= label == 0
+    knowledge = store.knowledge.get(index)
+    if knowledge is None:
+        return allowed
+    for value in {*knowledge.boxed, *knowledge.absent}:
+        possible = label == value  # an annotated voxel says more than a box
+        for box in knowledge.boxes:
+            if box.class_index == value:
+                region, inside = box.on_grid(label.shape)
+                possible[region] |= inside
+        allowed[value] &= possible
+    return allowed
+
+
+def box_cores(
+    label: np.ndarray, knowledge: Knowledge | None, share: float, start: str
+) -> np.ndarray:
+    """The label map with the cores of boxes written into its unlabeled voxels.
+
+    share: edges of a core, of those of its box; start: "scribbles" writes none, "boxes" all,
+    "auto" those of classes without an annotated voxel. Small boxes lie over big ones.
+    """
+    result = np.array(label)
+    if knowledge is None or start == "scribbles":
+        return result
+    for box in sorted(knowledge.boxes, key=lambda each: -np.prod(each.halves)):
+        if start == "auto" and (label == box.class_index).any():
+            continue
+        core = dataclasses.replace(box, halves=share * box.halves)
+        region, inside = core.on_grid(label.shape)
+        part = inside & (label[region] == UNLABELED)
+        result[region][part] = box.class_index
+    return result
+
+
+def keep_boxes_filled(
+    label: np.ndarray, former: np.ndarray, knowledge: Knowledge | None
+) -> np.ndarray:
+    """A box holds its class: where inference left none in it, what was there before comes back."""
+    for box in knowledge.boxes if knowledge else ():
+        region, inside = box.on_grid(label.shape)
+        if not (inside & (label[region] == box.class_index)).any():
+            back = inside & (former[region] == box.class_index)
+            label[region][back] = box.class_index
+    return label
+
+
+def labels_path(workshop: Workshop, number: int, index: int) -> Path:
+    """Where the labels of a round lie; round 0 holds the first ones."""
+    return workshop.products / "refinement" / f"round_{number}" / f"{index}.npy"
+
+
+def change_of(workshop: Workshop, number: int) -> float | None:
+    """How much the labels of a round differ from those before; None: they do not exist yet."""
+    path = _summary_path(workshop, number)
+    return json.loads(path.read_text(encoding="utf-8"))["change"] if path.exists() else None
+
+
+def use_labels(workshop: Workshop, number: int) -> None:
+    """Makes the cases' labels those of a round."""
+    paths = {index: labels_path(workshop, number, index) for index in open_cases(workshop)}
+    workshop.store.use_proposals(paths)
+
+
+def write_first_labels(workshop: Workshop, share: float, start: str) -> None:
+    """The labels of round 0; safe in several processes at once."""
+    store = workshop.store
+    for index in open_cases(workshop):
+        label = known_voxels(store, index)
+        label = box_cores(label, store.knowledge.get(index), share, start)
+        _write(labels_path(workshop, 0, index), label)
+
+
+def write_next_labels(
+    network: nn.Module, workshop: Workshop, number: int, settings: Inference
+) -> None:
+    """The labels of round ``number`` >= 1, from a network's predictions of the training cases.
+
+    Emits a ``refinement`` event with the share of voxels whose label changed, of those that
+    belong to an object before or after.
+    """
+    store = workshop.store
+    changed = objects = 0
+    cases = open_cases(workshop)
+    for index in cases:
+        entry = store.entries[index]
+        image = torch.from_numpy(entry.image())
+        scores = infer(network, image, entry.floor, workshop.plan, workshop.device)
+        found = refine(
+            scores,
+            unit_intensity(image, entry.window),
+            entry.spacing,
+            settings,
+            torch.from_numpy(allowed_classes(store, index)),
+        )
+        former = np.load(labels_path(workshop, number - 1, index), allow_pickle=False)
+        label = found.argmax(dim=0).to("cpu").numpy().astype(np.uint8)
+        label = keep_boxes_filled(label, former, store.knowledge.get(index))
+        _write(labels_path(workshop, number, index), label)
+        before = (former != 0) & (former != UNLABELED)
+        changed += int(np.count_nonzero((label != former) & (before | (label != 0))))
+        objects += int(np.count_nonzero(before | (label != 0)))
+    change = changed / max(1, objects)
+    write_json(_summary_path(workshop, number), {"change": change, "cases": len(cases)})
+    workshop.emit(
+        "refinement",
+        round=number,
+        change=round(change, 5),
+        cases=len(cases),
+        message=f"round {number}: {change:.1%} of the objects' voxels changed",
+    )
+
+
+def _summary_path(workshop: Workshop, number: int) -> Path:
+    return workshop.products / "refinement" / f"round_{number}.json"
+
+
+def _write(path: Path, label: np.ndarray) -> None:
+    """Whole or not at all, whoever else writes the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+    np.save(temporary, label)
+    os.replace(temporary, path)

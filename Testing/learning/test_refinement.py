@@ -1,0 +1,321 @@
+"""Label refinement: what is known stays, rounds end, boxes and scribbles become segmentations."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from SemiWeakSegLib.cohort import Box, Case
+from SemiWeakSegLib.cohort.images import read_label
+from SemiWeakSegLib.cohort.simulate import simulate
+from SemiWeakSegLib.learning import refinement as rounds
+from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.refinement import (
+    allowed_classes,
+    box_cores,
+    keep_boxes_filled,
+    known_voxels,
+    write_first_labels,
+    write_next_labels,
+)
+from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.methods import Refinement
+from SemiWeakSegLib.methods.inference import GraphCut, MeanField
+from SemiWeakSegLib.runs.events import EventLog
+from Testing.learning.scans import Threshold, ball, make_plan, make_store, save
+from Testing.learning.tiny import make_cohort, make_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SHAPE = (20, 24)
+
+
+def box_of(value, rows, columns):
+    """Around the voxels of a range of rows and columns, on 1 mm voxels; axes as the image's."""
+    spans = [(low - 0.5, high - 0.5) for low, high in (columns, rows)]
+    return Box(
+        value,
+        tuple((low + high) / 2 for low, high in spans),
+        tuple(high - low for low, high in spans),
+        ((1.0, 0.0), (0.0, 1.0)),
+    )
+
+
+def scene():
+    """Two discs, bright and dim, and their label map."""
+    label = np.zeros(SHAPE, dtype=np.uint8)
+    label[ball(SHAPE, (9, 6), 4)], label[ball(SHAPE, (9, 17), 4)] = 2, 1
+    noise = np.random.default_rng(0).normal(0, 20, SHAPE)
+    return (100.0 * label + noise).astype(np.float32), label
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A store and workshop of one case of the scene with some annotation."""
+
+    def made(label=None, **annotation):
+        image, _ = scene()
+        path = None if label is None else save(tmp_path / "label.mha", label)
+        case = Case("a", (save(tmp_path / "image.mha", image),), label=path, **annotation)
+        plan = make_plan(2, (16, 16))
+        store = make_store(tmp_path, [case], plan)
+        events = []
+        return SimpleNamespace(
+            store=store,
+            plan=plan,
+            labeled=[0],
+            device=torch.device("cpu"),
+            products=tmp_path / "stages",
+            emit=lambda kind, **fields: events.append({"kind": kind, **fields}),
+            events=events,
+        )
+
+    return made
+
+
+BOXES = (box_of(2, (5, 14), (2, 11)), box_of(1, (5, 14), (13, 22)))
+
+
+class TestAllowedClasses:
+    def test_annotated_voxels_have_their_class_and_others_any(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[0], label[1], label[2] = 0, 1, 2
+        allowed = allowed_classes(make(label).store, 0)
+        for row in range(3):
+            assert allowed[row, 0, row].all()
+            assert allowed[:, 0, row].sum() == SHAPE[1]
+        assert allowed[:, 0, 3:].all()
+
+    def test_a_class_is_nowhere_outside_its_boxes(self, make):
+        allowed = allowed_classes(make(boxes=BOXES).store, 0)
+        inside = np.zeros(SHAPE, dtype=bool)
+        inside[5:14, 2:11] = True
+        assert np.array_equal(allowed[2, 0], inside)
+        assert allowed[0].all()
+
+    def test_an_annotated_voxel_outside_the_box_of_its_class_is_believed(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[19, 23] = 2
+        allowed = allowed_classes(make(label, boxes=BOXES).store, 0)
+        assert allowed[:, 0, 19, 23].tolist() == [False, False, True]
+
+    def test_absent_classes_are_nowhere_and_classes_not_looked_at_may_be(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[:5], label[5] = 0, 1
+        shop = make(label, looked_at=(1,))
+        allowed = allowed_classes(shop.store, 0)
+        assert allowed[2, 0, :5].all()
+        assert not allowed[1, 0, :5].any()
+        assert not allowed[[0, 2], 0, 5].any()
+        absent = allowed_classes(make(label, absent=(2,)).store, 0)
+        assert not absent[2].any()
+
+    def test_every_voxel_has_a_class(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[3, 3:20] = 2
+        for annotation in ({}, {"boxes": BOXES}, {"absent": (1, 2)}, {"looked_at": (1,)}):
+            assert allowed_classes(make(label, **annotation).store, 0).any(axis=0).all()
+
+
+class TestFirstLabels:
+    def test_cores_of_boxes_are_objects_and_what_is_outside_background(self, make):
+        shop = make(boxes=BOXES)
+        label = box_cores(known_voxels(shop.store, 0), shop.store.knowledge[0], 0.5, "auto")[0]
+        assert label[9, 6] == 2
+        assert label[9, 17] == 1
+        assert label[0, 0] == 0
+        assert label[5, 2] == 255
+        assert np.count_nonzero(label == 2) == 25
+
+    def test_a_class_with_scribbles_needs_no_core_unless_asked(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[8, 4:8] = 2
+        shop = make(label, boxes=BOXES)
+        known, knowledge = known_voxels(shop.store, 0), shop.store.knowledge[0]
+        counts = {
+            start: np.count_nonzero(box_cores(known, knowledge, 0.5, start) == 2)
+            for start in ("auto", "scribbles", "boxes")
+        }
+        assert counts == {"auto": 4, "scribbles": 4, "boxes": 25}
+        assert (box_cores(known, knowledge, 0.5, "auto") == 1).any()
+        assert not (box_cores(known, knowledge, 0.5, "scribbles") == 1).any()
+
+    def test_a_small_box_lies_over_a_big_one(self, make):
+        shop = make(boxes=(box_of(1, (9, 12), (5, 8)), box_of(2, (2, 18), (1, 14))))
+        label = box_cores(known_voxels(shop.store, 0), shop.store.knowledge[0], 1.0, "auto")[0]
+        assert (label[9:12, 5:8] == 1).all()
+        assert label[4, 4] == 2
+
+    def test_a_box_never_runs_empty(self, make):
+        shop = make(boxes=BOXES)
+        knowledge = shop.store.knowledge[0]
+        former = box_cores(known_voxels(shop.store, 0), knowledge, 0.5, "auto")
+        label = np.zeros_like(former)
+        label[0, 9, 17] = 1
+        kept = keep_boxes_filled(label.copy(), former, knowledge)
+        assert np.array_equal(kept == 2, former == 2)
+        assert np.array_equal(kept == 1, label == 1)
+
+
+class TestNextLabels:
+    @pytest.mark.parametrize("inference", [GraphCut(), MeanField()])
+    def test_predictions_and_knowledge_make_them(self, make, inference):
+        shop, truth = make(boxes=BOXES), scene()[1]
+        write_first_labels(shop, 0.5, "auto")
+        write_next_labels(Threshold([50, 150], sharpness=0.05), shop, 1, inference)
+        label = np.load(rounds.labels_path(shop, 1, 0))[0]
+        assert np.mean(label != truth) < 0.05
+        [event] = shop.events
+        first = np.load(rounds.labels_path(shop, 0, 0))[0]
+        part = ((first != 0) & (first != 255)) | (label != 0)
+        expected = np.count_nonzero(part & (label != first)) / np.count_nonzero(part)
+        assert event["kind"] == "refinement"
+        assert event["change"] == pytest.approx(expected, abs=1e-4)
+        assert rounds.change_of(shop, 1) == pytest.approx(expected)
+        assert rounds.change_of(shop, 2) is None
+
+    def test_the_same_predictions_change_nothing_more(self, make):
+        shop = make(boxes=BOXES)
+        write_first_labels(shop, 0.5, "auto")
+        for number in (1, 2):
+            write_next_labels(Threshold([50, 150]), shop, number, GraphCut())
+        assert rounds.change_of(shop, 2) == 0
+
+    def test_annotated_voxels_stay_whatever_is_predicted(self, make):
+        label = np.full(SHAPE, 255, dtype=np.uint8)
+        label[9, 6], label[0] = 1, 2
+        shop = make(label)
+        write_first_labels(shop, 0.5, "auto")
+        write_next_labels(Threshold([50, 150]), shop, 1, GraphCut())
+        found = np.load(rounds.labels_path(shop, 1, 0))[0]
+        assert (found[label != 255] == label[label != 255]).all()
+
+
+@pytest.fixture(scope="module")
+def boxed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("boxed")
+    cohort = make_cohort(folder, labeled=3, unlabeled=0)
+    return simulate(cohort, "boxes", out_path=folder / "boxed.json")
+
+
+def dice_of(run):
+    metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
+    return metrics["mean_dice"]
+
+
+def events(run, kind):
+    return [event for event in EventLog(run.events_path).read()[0] if event["kind"] == kind]
+
+
+class TestTraining:
+    def test_boxes_become_segmentations(self, boxed, tmp_path):
+        settings = {"rounds": 2, "stop_change": 0.0}
+        run = make_run(
+            tmp_path / "run", boxed, "refinement", steps=150, settings=settings, predict=("test",)
+        )
+        assert work(run) == "finished"
+        assert [event["name"] for event in events(run, "stage")] == ["start", "round_1", "segment"]
+        # A ball fills about four fifths of its box in the plane: boxes taken for objects give 0.88.
+        assert dice_of(run) > 0.9
+        changes = [event["change"] for event in events(run, "refinement")]
+        assert changes[1] < changes[0]
+
+    def test_settled_labels_end_the_rounds(self, boxed, tmp_path):
+        settings = {"rounds": 4, "stop_change": 1.0}
+        run = make_run(tmp_path / "run", boxed, "refinement", steps=10, settings=settings)
+        assert work(run) == "finished"
+        assert [event["name"] for event in events(run, "stage")] == ["start", "segment"]
+        assert (run.model / "model.json").exists()
+
+    def test_scribbled_labels_grow(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=2, unlabeled=0)
+        settings = {"rounds": 1}
+        run = make_run(tmp_path / "run", cohort, "refinement", steps=60, settings=settings)
+        work(run)
+        truth = read_label(cohort.cases[0].truth)[0]
+        label = np.load(run.path / "stages" / "refinement" / "round_1" / "0.npy")[0]
+        assert np.mean(label == truth) > 0.9
+
+    def test_a_breakdown_at_any_step_changes_nothing(self, boxed, tmp_path, monkeypatch):
+        settings = {"rounds": 2, "stop_change": 0.0}
+        whole = make_run(tmp_path / "whole", boxed, "refinement", steps=15, settings=settings)
+        work(whole)
+        monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+        broken = make_run(tmp_path / "broken", boxed, "refinement", steps=15, settings=settings)
+        original = trainer.StageTrainer.step
+        for number, steps in enumerate((3, 5, 4)):
+            left = iter(range(steps))
+
+            def step(self, left=left):
+                if next(left, None) is None:
+                    raise InterruptedError
+                original(self)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(trainer.StageTrainer, "step", step)
+                with pytest.raises(InterruptedError):
+                    work(broken, resume=number > 0)
+        work(broken, resume=True)
+        expected, found = (load_tensors(run.model / "weights.pt") for run in (whole, broken))
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_a_breakdown_while_labels_are_made_changes_nothing(self, boxed, tmp_path, monkeypatch):
+        settings = {"rounds": 2, "stop_change": 0.0}
+        runs = [
+            make_run(tmp_path / name, boxed, "refinement", steps=12, settings=settings)
+            for name in ("whole", "broken")
+        ]
+        work(runs[0])
+        original, calls = rounds.refine, iter(range(100))
+
+        def refine(*given):
+            if next(calls) == 1:
+                raise InterruptedError
+            return original(*given)
+
+        monkeypatch.setattr(rounds, "refine", refine)
+        with pytest.raises(InterruptedError):
+            work(runs[1])
+        work(runs[1], resume=True)
+        expected, found = (load_tensors(run.model / "weights.pt") for run in runs)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_dense_labels_leave_nothing_to_refine(self, tmp_path):
+        cohort = make_cohort(tmp_path / "data", unlabeled=0)
+        run = make_run(tmp_path / "run", cohort, "refinement")
+        with pytest.raises(ValueError, match="nothing to refine"):
+            work(run)
+
+
+class TestSettings:
+    def test_they_name_the_inference(self):
+        given = Refinement(inference_weight=2.0, sigma_intensity=0.2)
+        assert given.inference_settings() == GraphCut(weight=2.0, sigma_intensity=0.2)
+        field = replace(given, inference="mean_field", sigma_space_mm=5.0, iterations=4)
+        assert field.inference_settings() == MeanField(
+            weight=2.0, sigma_intensity=0.2, sigma_space_mm=5.0, iterations=4
+        )
+
+
+class Undecided(nn.Module):
+    """Gives every class the same probability."""
+
+    def forward(self, image):
+        return image.new_zeros(len(image), 3, *image.shape[2:])
+
+
+def test_an_undecided_network_is_led_by_what_is_known(make):
+    """Two seeds and the image's edges are enough for a graph cut."""
+    label = np.full(SHAPE, 255, dtype=np.uint8)
+    label[8:11, 5:8], label[8:11, 16:19], label[0], label[-1] = 2, 1, 0, 0
+    shop, truth = make(label), scene()[1]
+    write_first_labels(shop, 0.5, "auto")
+    write_next_labels(Undecided(), shop, 1, GraphCut(sigma_intensity=0.2))
+    found = np.load(rounds.labels_path(shop, 1, 0))[0]
+    assert np.mean(found == truth) > 0.9

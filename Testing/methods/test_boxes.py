@@ -1,0 +1,29 @@
+"""Settings of the method and the term that learn from boxes."""
+
+import pytest
+
+from SemiWeakSegLib.methods import Boxes, BoxTerm, SettingsError, parse_term
+from SemiWeakSegLib.methods.box_bounds import USUAL_SHARES
+
+
+class TestSizeShares:
+    @pytest.mark.parametrize("dimensions", [2, 3])
+    def test_the_usual_ones_where_none_is_given(self, dimensions):
+        assert BoxTerm().size_shares(dimensions) == USUAL_SHARES[dimensions]
+
+    def test_given_ones_for_any_dimension(self):
+        settings = Boxes(size_low=0.2, size_high=0.3)
+        assert settings.size_shares(2) == settings.size_shares(3) == (0.2, 0.3)
+
+    def test_one_given_bound_moves_the_other_one_out_of_its_way(self):
+        assert BoxTerm(size_low=0.95).size_shares(2) == (0.95, 0.95)
+        assert BoxTerm(size_high=0.2).size_shares(2) == (0.2, 0.2)
+
+    def test_the_wrong_way_round_is_refused(self):
+        with pytest.raises(SettingsError, match=r"size_low is 0\.6 and size_high 0\.4"):
+            Boxes.from_dict({"size_low": 0.6, "size_high": 0.4})
+
+
+def test_the_term_is_addable():
+    assert parse_term("boxes:2,size_low=0.3,size_high=none").settings.size_low == 0.3
+    assert parse_term("candidates").weight == 1.0
