@@ -2,7 +2,7 @@
 
     python Testing/benchmarks/weak.py --steps 1000 --jobs 2
     python Testing/benchmarks/weak.py --only '^boxes' --seeds 0
-    python Testing/benchmarks/weak.py --on validation --out found -- --set sigma_intensity=0.2
+    python Testing/benchmarks/weak.py --only crf --on validation --out W -- --set ramp=0.5
 
 The cohort and its split are those of few_labels.py; annotations are simulated from its labels. Each
 run is the command line as a user runs it. All runs have the same steps, all stages of a method

@@ -127,6 +127,15 @@ ROWS: list[Row] = [
         ("mean-field", "refinement by mean field", "refinement", MEAN_FIELD),
     ),
     *rows(
+        "boxes in every slice",
+        "slice-boxes",
+        weakened("slice_boxes"),
+        ("outside", "outside known", "boxes", NO_BOUNDS),
+        ("bounds", "size + tightness", "boxes", ("crf_weight=0",)),
+        ("crf", "+ CRF", "boxes"),
+        ("refinement", "refinement rounds", "refinement"),
+    ),
+    *rows(
         "half of the cases boxed, half scribbled",
         "mixed",
         boxes_and_scribbles,
