@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 
-from Testing import joining, testbed  # noqa: E402
+from Testing import joining, testbed, weak_screenshots  # noqa: E402
 
 WIDTH = 600
 STEPS = 300
@@ -50,6 +50,8 @@ def main(out: Path, work: Path | None) -> None:
 class Pictures:
     """Walks through the sections as a person would."""
 
+    VIEW = VIEW
+
     def __init__(self, module, out: Path, folder: Path):
         self.module, self.out, self.folder = module, out, folder
         self.ui, self.logic, self.panels = module.widget.ui, module.logic, module.panels
@@ -65,6 +67,7 @@ class Pictures:
         testbed.process_events(200)
         self.section("setup")
         self.cohort()
+        weak_screenshots.size_bounds(self)
         self.study = self.logic.openCohort(hearts)
         self.logic.inspect(waitForCompletion=True)
         testbed.process_events(500)
@@ -120,6 +123,11 @@ class Pictures:
         self.slice(volume, "other", int(second))
         joining.column([self.path("axial"), self.path("other")], self.path("right"), VIEW)
         self.beside("scribbling", "annotate", ["right"])
+        unlabeled = next(each for each in cases if each.label is None and each.truth is not None)
+        weak_screenshots.points(self, unlabeled)
+        weak_screenshots.kernel(self, unlabeled)
+        self.logic.setActiveCase(case.id)
+        testbed.process_events(300)
 
     def method(self) -> None:
         parameterNode = self.logic.getParameterNode()

@@ -94,7 +94,7 @@ def boxes_in_patch(batch: Batch, row: int, knowledge: Knowledge) -> list[BoxInPa
         corners = box.corners
         crosses = corners[:, 0].min() <= view.unit <= corners[:, 0].max()
         region = view.region(corners[:, 1:])
-        if region is None or not (crosses or is_flat(box)):
+        if region is None or (_has_units(box) and not crosses):
             continue
         along = _along(view, box, turn, region)
         inside = batch.valid[(row, 0, *region)]
@@ -104,9 +104,9 @@ def boxes_in_patch(batch: Batch, row: int, knowledge: Knowledge) -> list[BoxInPa
     return found
 
 
-def is_flat(box: PlannedBox) -> bool:
-    """Whether the box has the dimension of the plan, so that its case has a single unit."""
-    return len(box.halves) == box.matrix.shape[1] - 1
+def _has_units(box: PlannedBox) -> bool:
+    """Whether the box has an axis more than the plan, so that its case is a row of slices."""
+    return len(box.halves) == box.matrix.shape[1]
 
 
 def _along(

@@ -27,11 +27,17 @@ def cam(network: TagClassifier, images: Tensor) -> Tensor:
     return network.maps(images).float()
 
 
-def grad_cam(network: TagClassifier, images: Tensor, layer: nn.Module | None = None) -> Tensor:
+def grad_cam(
+    network: TagClassifier,
+    images: Tensor,
+    layer: nn.Module | None = None,
+    valid: Tensor | None = None,
+) -> Tensor:
     """Grad-CAM of any layer, (B, C, *patch) -> (B, classes, *coarse), not negative.
 
     M_k(x) = max(0, sum_c a_kc A_c(x)), a_kc = mean over x of d logit_k / d A_c(x) (Selvaraju et
-    al., ICCV 2017). ``layer``: a module of the network; None: its last features.
+    al., ICCV 2017). ``layer``: a module of the network; None: its last features. ``valid``: as of
+    `evidence`.
     """
     kept: list[Tensor] = []
     handle = (layer or network.features).register_forward_hook(
@@ -40,7 +46,7 @@ def grad_cam(network: TagClassifier, images: Tensor, layer: nn.Module | None = N
     try:
         with torch.enable_grad():
             # Frozen weights would otherwise leave nothing to differentiate.
-            logits = network(images.detach().requires_grad_())
+            logits = network(images.detach().requires_grad_(), valid)
     finally:
         handle.remove()
     features = kept[0]
@@ -53,17 +59,21 @@ def grad_cam(network: TagClassifier, images: Tensor, layer: nn.Module | None = N
     return torch.stack(maps, dim=1).detach().float().relu()
 
 
-def evidence(network: TagClassifier, images: Tensor, kind: str = "cam") -> Tensor:
+def evidence(
+    network: TagClassifier, images: Tensor, kind: str = "cam", valid: Tensor | None = None
+) -> Tensor:
     """Maps of the image's size, (B, classes, *patch), in [0, 1]: 1 where a class is seen best.
 
     Negative evidence is cut off; each map is divided by its own maximum (all 0 stays 0).
+    ``valid``: (B, 1, *patch) bool, the image without what pads it, which is no evidence.
     """
     if kind not in KINDS:
         raise ValueError(f"evidence {kind!r}: expected one of {', '.join(KINDS)}")
-    coarse = cam(network, images) if kind == "cam" else grad_cam(network, images)
+    coarse = cam(network, images) if kind == "cam" else grad_cam(network, images, valid=valid)
     mode = "trilinear" if images.ndim == 5 else "bilinear"
     size = tuple(images.shape[2:])
-    return relative(functional.interpolate(coarse, size=size, mode=mode, align_corners=False))
+    maps = functional.interpolate(coarse, size=size, mode=mode, align_corners=False)
+    return relative(maps if valid is None else maps * valid)
 
 
 def relative(maps: Tensor) -> Tensor:
@@ -73,9 +83,9 @@ def relative(maps: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def probabilities(network: TagClassifier, images: Tensor) -> Tensor:
-    """(B, classes): how surely each image shows each class."""
-    return network(images).float().sigmoid()
+def probabilities(network: TagClassifier, images: Tensor, valid: Tensor | None = None) -> Tensor:
+    """(B, classes): how surely each image shows each class; ``valid`` as of `evidence`."""
+    return network(images, valid).float().sigmoid()
 
 
 def mine(
@@ -86,6 +96,7 @@ def mine(
     kind: str = "cam",
     rounds: int = 0,
     threshold: float = 0.5,
+    valid: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Evidence of the present classes, also of parts that matter only once others are erased.
 
@@ -97,13 +108,15 @@ def mine(
         images: (B, C, *patch).
         present: (B, classes) bool, classes to look for; maps of the others are 0.
         rounds: how many times the image is erased at most; 0 gives the plain maps.
+        valid: (B, 1, *patch) bool, the image without what pads it.
 
     Returns:
         (B, classes, *patch) in [0, 1], the maximum over the rounds; and after each round that any
         image took part in the region found so far, (B, classes, *patch) bool.
     """
-    fill = images.flatten(2).median(dim=2).values.reshape(*images.shape[:2], *[1] * _ndim(images))
-    found = evidence(network, images, kind) * _spread(present, images)
+    inside = images if valid is None else torch.where(valid, images, torch.nan)
+    fill = _spread(inside.flatten(2).nanmedian(dim=2).values, images)
+    found = evidence(network, images, kind, valid) * _spread(present, images)
     regions = [found >= threshold]
     alive = present
     for _ in range(rounds):
@@ -111,10 +124,10 @@ def mine(
         still = torch.zeros_like(alive)
         for k in range(present.shape[1]):
             erased = torch.where(regions[-1][:, k : k + 1], fill, images)
-            sure = probabilities(network, erased)[:, k] >= LEAST_PROBABILITY
+            sure = probabilities(network, erased, valid)[:, k] >= LEAST_PROBABILITY
             still[:, k] = alive[:, k] & sure
             # What was found must not outshine what is left.
-            left = evidence(network, erased, kind)[:, k] * ~regions[-1][:, k]
+            left = evidence(network, erased, kind, valid)[:, k] * ~regions[-1][:, k]
             again[:, k] = relative(left[:, None])[:, 0]
         alive = still
         if not alive.any():
@@ -124,21 +137,27 @@ def mine(
     return found, regions
 
 
-def gradient_saliency(network: TagClassifier, images: Tensor) -> Tensor:
+def gradient_saliency(
+    network: TagClassifier,
+    images: Tensor,
+    valid: Tensor | None = None,
+    part: tuple[slice, ...] = (slice(None),),
+) -> Tensor:
     """How much each voxel matters for each class, (B, classes, *patch) in [0, 1].
 
     max over channels of |d logit_k / d image| (Simonyan et al., ICLR workshop 2014), smoothed by
-    a Gaussian, divided by its 99th percentile and cut off at 1.
+    a Gaussian, divided by its 99th percentile and cut off at 1. ``valid`` as of `evidence`;
+    ``part``: of the maps what is wanted, smoothed and compared within itself.
     """
     with torch.enable_grad():
         inputs = images.detach().requires_grad_()
-        logits = network(inputs)
+        logits = network(inputs, valid)
         gradients = [
             torch.autograd.grad(logits[:, k].sum(), inputs, retain_graph=True)[0]
             for k in range(logits.shape[1])
         ]
     magnitude = torch.stack([each.abs().amax(dim=1) for each in gradients], dim=1)
-    return _by_percentile(_smooth(magnitude))
+    return _by_percentile(_smooth(magnitude[part]))
 
 
 def contrast_saliency(images: Tensor, background: Tensor) -> Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from .batches import Batch
 from .losses.simplex import full_precision
 
 POOLINGS = ("average", "log_sum_exp")
@@ -59,17 +59,32 @@ class TagClassifier(nn.Module):
         """image (B, C, *patch) -> class activation maps (B, classes, *coarse), any sign."""
         return self.weigh(self.features(image))
 
-    def pool(self, maps: Tensor) -> Tensor:
-        """Class activation maps (B, classes, *coarse) -> logits (B, classes)."""
+    def pool(self, maps: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Class activation maps (B, classes, *coarse) -> logits (B, classes).
+
+        valid: (B, 1, *patch) bool; each place counts by the share of it that lies in the image, as
+        what pads an image shows nothing. None: all of it.
+        """
         flat = full_precision(maps).flatten(2)
+        if valid is None:
+            shares = torch.ones_like(flat[:, :1])
+        else:
+            coarse = functional.interpolate(valid.to(flat.dtype), size=maps.shape[2:], mode="area")
+            # No image at all would have no mean.
+            shares = coarse.flatten(2).clamp(min=1e-6)
+        total = shares.sum(dim=2)
         if self.pooling == "average":
-            return flat.mean(dim=2) + self.bias
-        pooled = torch.logsumexp(SHARPNESS * flat, dim=2) - math.log(flat.shape[2])
+            return (flat * shares).sum(dim=2) / total + self.bias
+        pooled = torch.logsumexp(SHARPNESS * flat + shares.log(), dim=2) - total.log()
         return pooled / SHARPNESS + self.bias
 
-    def forward(self, image: Tensor, position: Tensor | None = None) -> Tensor:
-        """image (B, C, *patch) -> logits (B, classes); where a slice lies does not matter."""
-        return self.pool(self.maps(image))
+    def forward(self, image: Tensor, valid: Tensor | None = None) -> Tensor:
+        """image (B, C, *patch), valid (B, 1, *patch) bool or None -> logits (B, classes)."""
+        return self.pool(self.maps(image), valid)
+
+    def of_batch(self, batch: Batch) -> Tensor:
+        """Its answer to a batch of training."""
+        return self(batch.image, batch.valid)
 
 
 def local_levels(strides: list[list[int]], patch: list[int], shrink: int = 4) -> int:

@@ -22,6 +22,8 @@ from .planned_space import PlannedSpace, planned_space
 # Change it when the files written below change their meaning.
 KNOWLEDGE_VERSION = 1
 ROUNDING_MM = 1e-4
+# A box that is no thicker than this is flat: drawn in one slice.
+FLAT_VOXELS = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,23 @@ class PlannedBox:
         """(2^D, 1 + d) unit and voxel of its corners."""
         ends = [(-1.0, 1.0)] * len(self.halves)
         return self.to_grid(np.array(list(itertools.product(*ends))) * self.halves)
+
+    @functools.cached_property
+    def dimensions(self) -> int:
+        """2 for a box of a 2-D image or one that is a slice thick, 3 for a solid one."""
+        voxel = np.linalg.norm(self.matrix, axis=1)
+        return max(2, int(np.count_nonzero(2 * self.halves > FLAT_VOXELS * voxel)))
+
+    @functools.cached_property
+    def in_one_unit(self) -> bool:
+        """Whether it lies in a single slice of the plan, or the case has one unit by dimension."""
+        has_units = len(self.halves) == self.matrix.shape[1]
+        return not has_units or bool(np.ptp(self.corners[:, 0]) <= FLAT_VOXELS)
+
+    @property
+    def volume(self) -> float:
+        """mm³, or mm² of a box in a 2-D image."""
+        return float(np.prod(2 * self.halves))
 
     def cuts(self, axis: int, count: int) -> np.ndarray:
         """(count + 1, 2^(D - 1), 1 + d) corners of the faces between ``count`` equal strips."""

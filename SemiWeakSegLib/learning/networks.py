@@ -10,6 +10,7 @@ import torch
 from monai.networks.nets import SEResNext101, UNet, resnet18
 from torch import nn
 
+from .batches import Batch
 from .classifier import TagClassifier
 
 NORMALISATIONS = {"instance": ("instance", {"affine": True}), "batch": "batch"}
@@ -102,6 +103,10 @@ class SizeRegressor(nn.Module):
             return nn.functional.softplus(raw) / nn.functional.softplus(torch.zeros_like(raw))
         sizes = nn.functional.softplus(raw[:, : self.classes]) / math.log(2)
         return torch.cat([sizes, raw[:, self.classes :]], dim=1)
+
+    def of_batch(self, batch: Batch) -> torch.Tensor:
+        """Its answer to a batch of training."""
+        return self(batch.image, batch.position)
 
     def split(self, output: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """(B, classes) multiples of the mean size; (B, classes, d) mm of each further moment.

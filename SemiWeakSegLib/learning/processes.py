@@ -68,6 +68,14 @@ class Processes:
                     distributed.all_reduce(buffer)
                     buffer /= self.world
 
+    def average(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Mean of a tensor over the processes, without a gradient; all must call it."""
+        if self.world == 1:
+            return tensor
+        result = tensor.detach().clone()
+        distributed.all_reduce(result)
+        return result / self.world
+
     def agree(self, value: float) -> float:
         """The main process's number, known to all."""
         if self.world == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -16,9 +15,14 @@ from ..methods.inference import Inference
 from ..runs.atomic import write_json
 from .crf_inference import refine, unit_intensity
 from .inference import infer
-from .knowledge import Knowledge
+from .knowledge import Knowledge, PlannedBox
 from .stages import Workshop
 from .store import CaseStore
+
+# Of a window, as in validation: labels of a round need no smoother seams.
+OVERLAP = 0.25
+# Voxels on both sides of a box's middle are equally near to it.
+CORE_ROUNDING = 1e-3
 
 
 def known_voxels(store: CaseStore, index: int) -> np.ndarray:
@@ -70,8 +74,9 @@ def box_cores(
 ) -> np.ndarray:
     """The label map with the cores of boxes written into its unlabeled voxels.
 
-    share: edges of a core, of those of its box; start: "scribbles" writes none, "boxes" all,
-    "auto" those of classes without an annotated voxel. Small boxes lie over big ones.
+    share: edges of a core, of those of its box, more where no voxel would lie in it; start:
+    "scribbles" writes none, "boxes" all, "auto" those of classes without an annotated voxel. Small
+    boxes lie over big ones.
     """
     result = np.array(label)
     if knowledge is None or start == "scribbles":
@@ -79,11 +84,19 @@ def box_cores(
     for box in sorted(knowledge.boxes, key=lambda each: -np.prod(each.halves)):
         if start == "auto" and (label == box.class_index).any():
             continue
-        core = dataclasses.replace(box, halves=share * box.halves)
-        region, inside = core.on_grid(label.shape)
-        part = inside & (label[region] == UNLABELED)
-        result[region][part] = box.class_index
+        core = _core(box, label.shape, share)
+        result[core] = np.where(label[core] == UNLABELED, box.class_index, result[core])
     return result
+
+
+def _core(box: PlannedBox, shape: tuple[int, ...], share: float) -> tuple[np.ndarray, ...]:
+    """Indices of the voxels in the middle of a box; at least one of those that lie in it."""
+    region, inside = box.on_grid(shape)
+    voxels = np.argwhere(inside) + [part.start for part in region]
+    along = voxels @ box.matrix.T + box.offset
+    away = np.abs(along / box.halves).max(axis=1)  # 0 in the middle, 1 on a face
+    nearest = away.min(initial=np.inf)
+    return tuple(voxels[away <= max(share, nearest + CORE_ROUNDING)].T)
 
 
 def keep_boxes_filled(
@@ -138,7 +151,7 @@ def write_next_labels(
     for index in cases:
         entry = store.entries[index]
         image = torch.from_numpy(entry.image())
-        scores = infer(network, image, entry.floor, workshop.plan, workshop.device)
+        scores = infer(network, image, entry.floor, workshop.plan, workshop.device, overlap=OVERLAP)
         found = refine(
             scores,
             unit_intensity(image, entry.window),

@@ -87,12 +87,13 @@ def case_seeds(
     image = workshop.store.arrays(index).image
     units = image.transpose(0, 1).to(workshop.device, torch.float32)
     padded, inside = pad_to(units, tuple(plan.patch_size), entry.floor)
+    valid = _within(padded, inside)
     result = np.empty((len(units), *units.shape[2:]), dtype=np.uint8)
     crop = (slice(None), slice(None), *inside)
     for start in range(0, len(padded), plan.batch_labeled):
         images = padded[start : start + plan.batch_labeled]
         known = torch.from_numpy(tags[start : start + len(images)]).to(images.device)
-        likely = probabilities(network, images) >= 0.5
+        likely = probabilities(network, images, valid) >= 0.5
         looked_for = (known == PRESENT) | ((known == UNKNOWN) & likely)
         maps, _ = mine(
             network,
@@ -101,10 +102,11 @@ def case_seeds(
             kind=rule.kind,
             rounds=rule.rounds,
             threshold=rule.object_threshold,
+            valid=valid,
         )
         saliency = None
         if rule.saliency == "gradient":
-            saliency = gradient_saliency(network, images)[crop].cpu().numpy()
+            saliency = gradient_saliency(network, images, valid, crop).cpu().numpy()
         elif rule.saliency == "contrast":
             outside = maps < rule.background_threshold
             saliency = contrast_saliency(images[crop], outside[crop]).cpu().numpy()
@@ -193,8 +195,18 @@ def _classify(network: TagClassifier, workshop: Workshop, index: int) -> np.ndar
     """(units, classes) bool: is each class more likely there than not?"""
     plan, entry = workshop.plan, workshop.store.entries[index]
     units = workshop.store.arrays(index).image.transpose(0, 1)
-    padded, _ = pad_to(
+    padded, inside = pad_to(
         units.to(workshop.device, torch.float32), tuple(plan.patch_size), entry.floor
     )
-    parts = [probabilities(network, part) >= 0.5 for part in padded.split(plan.batch_labeled)]
+    valid = _within(padded, inside)
+    parts = [
+        probabilities(network, part, valid) >= 0.5 for part in padded.split(plan.batch_labeled)
+    ]
     return torch.cat(parts).cpu().numpy()
+
+
+def _within(padded: torch.Tensor, inside: tuple[slice, ...]) -> torch.Tensor:
+    """(1, 1, *patch) bool: the image in what `pad_to` gave."""
+    valid = torch.zeros_like(padded[:1, :1], dtype=torch.bool)
+    valid[(slice(None), slice(None), *inside)] = True
+    return valid

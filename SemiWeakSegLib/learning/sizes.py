@@ -239,7 +239,7 @@ def _error_row(error: SizeError | None, gamma: float, rule: str, useless: bool) 
         rule, max(gamma, error.half_width)
     )
     return {
-        "r2": round(error.r2, 3),
+        "r2": None if math.isnan(error.r2) else round(error.r2, 3),
         "mae": float(f"{error.mean_absolute:.4g}"),
         "mae_percent": round(error.mean_percent, 1),
         "relative_width": None if useless else round(width, 3),

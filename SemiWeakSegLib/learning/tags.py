@@ -15,8 +15,9 @@ def unit_tags(store: CaseStore, index: int) -> np.ndarray:
 
     Tags are of a whole image. Of several slices an absent class is absent from each, while a
     present one is known to be in some slice only, so it stays unknown in all of them, unless
-    labels say more. A label map says what is present wherever it carries the class, and what is
-    absent from units in which every voxel is labeled and the class was looked at.
+    boxes, which it does not leave, or labels say more. A label map says what is present wherever
+    it carries the class, and what is absent from units in which every voxel is labeled and the
+    class was looked at.
     """
     case, entry = store.cases[index], store.entries[index]
     units, classes = entry.shape[1], store.plan.num_classes - 1
@@ -25,6 +26,7 @@ def unit_tags(store: CaseStore, index: int) -> np.ndarray:
         tags[:, [k - 1 for k in shown(store, index)]] = PRESENT
     gone = {*case.absent, *(k for k, (_, high) in case.sizes.items() if high == 0)}
     tags[:, [k - 1 for k in gone]] = ABSENT
+    _add_boxes(tags, store, index)
     label = entry.label()
     if label is None:
         return tags
@@ -37,6 +39,20 @@ def unit_tags(store: CaseStore, index: int) -> np.ndarray:
         if seen[k]:
             tags[complete & ~found, k - 1] = ABSENT
     return tags
+
+
+def _add_boxes(tags: np.ndarray, store: CaseStore, index: int) -> None:
+    """A boxed class is absent from the slices that none of its boxes meets."""
+    knowledge = store.knowledge.get(index)
+    if knowledge is None or len(tags) == 1:
+        return
+    for k in knowledge.boxed:
+        met = np.zeros(len(tags), dtype=bool)
+        for box in knowledge.boxes:
+            if box.class_index == k:
+                region, inside = box.on_grid(tuple(store.entries[index].shape[1:]))
+                met[region[0]] |= inside.reshape(len(inside), -1).any(axis=1)
+        tags[~met, k - 1] = ABSENT
 
 
 def shown(store: CaseStore, index: int) -> set[int]:

@@ -100,7 +100,15 @@ class StageTrainer:
     def _make_terms(self) -> None:
         self.terms: list[Term] = self.stage.make_terms()
         shop = self.workshop
-        context = StageContext(shop.plan, shop.store, shop.products, self.device, shop.classes)
+        context = StageContext(
+            shop.plan,
+            shop.store,
+            shop.products,
+            self.device,
+            shop.classes,
+            emit=shop.emit,
+            average=self.processes.average,
+        )
         for term in self.terms:
             term.start(context)
         self.teacher: nn.Module | None = None
@@ -230,7 +238,7 @@ class StageTrainer:
     ) -> Step:
         with autocast(self.device):
             if not self.stage.segments:
-                labeled_out, unlabeled_out = self.network(labeled.image, labeled.position), None
+                labeled_out, unlabeled_out = self.network.of_batch(labeled), None
             elif unlabeled is None:
                 labeled_out, unlabeled_out = self.network(labeled.image), None
             else:

@@ -8,6 +8,22 @@ from SemiWeakSegLib.methods.settings import Settings, setting
 
 # As full along each axis in volumes as in slices: 0.7 to 0.95 of it.
 USUAL_SHARES = {2: (0.5, 0.9), 3: (0.35, 0.85)}
+USUAL_LOW_HELP = "none: 0.5 of flat boxes (in 2-D images, or one slice thick), 0.35 of solid ones"
+USUAL_HIGH_HELP = "none: 0.9 of flat boxes, 0.85 of solid ones"
+
+
+def shares_of_box(dimensions: int, low: float | None, high: float | None) -> tuple[float, float]:
+    """Least and greatest share of a box that is object, the usual one where none is given.
+
+    ``dimensions``: along how many axes the box extends, 2 or 3. A given share moves a usual one
+    out of its way.
+    """
+    least, greatest = USUAL_SHARES[dimensions]
+    if low is not None:
+        least, greatest = low, max(greatest, low)
+    if high is not None:
+        least, greatest = min(least, high), high
+    return least, greatest
 
 
 @dataclass(frozen=True)
@@ -31,15 +47,14 @@ class BoxBounds(Settings):
     )
     size_low: float | None = setting(
         None,
-        "least share of a box that is object; none: 0.5 in slices and 2-D images, 0.35 in volumes. "
-        "Slanted, thin or hollow objects fill less: look at a few",
+        "least share of a box that is object; " + USUAL_LOW_HELP + ". Slanted, thin or hollow "
+        "objects fill less: look at a few",
         minimum=0.0,
         maximum=1.0,
     )
     size_high: float | None = setting(
         None,
-        "greatest share of a box that is object; none: 0.9 in slices and 2-D images, 0.85 in "
-        "volumes",
+        "greatest share of a box that is object; " + USUAL_HIGH_HELP,
         minimum=0.0,
         maximum=1.0,
     )
@@ -61,10 +76,5 @@ class BoxBounds(Settings):
         return problems
 
     def size_shares(self, dimensions: int) -> tuple[float, float]:
-        """Least and greatest share of a box that is object, for a plan of 2 or 3 dimensions."""
-        low, high = USUAL_SHARES[dimensions]
-        if self.size_low is not None:
-            low, high = self.size_low, max(high, self.size_low)
-        if self.size_high is not None:
-            low, high = min(low, self.size_high), self.size_high
-        return low, high
+        """Least and greatest share of a box of 2 or 3 dimensions that is object."""
+        return shares_of_box(dimensions, self.size_low, self.size_high)

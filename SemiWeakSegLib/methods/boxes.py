@@ -34,7 +34,9 @@ class Boxes(CRFKernel, BoxBounds, SegmentationSettings):
         "one class, inside those of another",
         minimum=0.0,
     )
-    crf_weight: float = setting(1.0, "weight of the dense CRF loss; 0 leaves it out", minimum=0.0)
+    crf_weight: float = setting(
+        1.0, "weight of the dense CRF loss; 0 leaves it out", minimum=0.0, title="CRF weight"
+    )
     entropy_weight: float = setting(
         0.0, "weight of the entropy of voxels without annotation", minimum=0.0
     )

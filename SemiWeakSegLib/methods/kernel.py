@@ -50,4 +50,5 @@ class CRFKernel(Settings):
         "how far along each axis a gate counts as near; 0: the dense kernel's reach",
         minimum=0.0,
         unit="mm",
+        title="Gate reach",
     )

@@ -23,7 +23,7 @@ class ScribbleCRF(CRFKernel, SegmentationSettings):
         "Tang et al., On regularized losses for weakly-supervised CNN segmentation, ECCV 2018"
     )
 
-    crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0)
+    crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0, title="CRF weight")
     neighbourhood: str = setting(
         "dense",
         "dense: long range, Gaussian in space and intensity; grid: nearest neighbours; both",

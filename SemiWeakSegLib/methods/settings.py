@@ -32,10 +32,12 @@ def setting(
     maximum: float | None = None,
     choices: tuple[Any, ...] | None = None,
     unit: str | None = None,
+    title: str | None = None,
 ) -> Any:
     """A dataclass field with what a form and an error message need to know about it.
 
-    `minimum` and `maximum` are inclusive. `choices` are the only values allowed.
+    `minimum` and `maximum` are inclusive. `choices` are the only values allowed. `title`: how a
+    form calls it where the words of its name would not do.
     """
     metadata = {
         "help": help,
@@ -43,6 +45,7 @@ def setting(
         "maximum": maximum,
         "choices": choices,
         "unit": unit,
+        "title": title,
     }
     return field(default=default, metadata=metadata)
 
@@ -63,6 +66,7 @@ class FieldDescription:
     maximum: float | None
     choices: tuple[Any, ...] | None
     unit: str | None
+    title: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The description as plain values for JSON."""
@@ -192,6 +196,7 @@ def _describe(each: Field[Any], annotation: Any) -> FieldDescription:
         maximum=each.metadata["maximum"],
         choices=each.metadata["choices"],
         unit=each.metadata["unit"],
+        title=each.metadata["title"],
     )
 
 

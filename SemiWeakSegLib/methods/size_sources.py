@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from SemiWeakSegLib.methods.box_bounds import USUAL_HIGH_HELP, USUAL_LOW_HELP
 from SemiWeakSegLib.methods.settings import Settings, setting
 
 
@@ -17,11 +18,17 @@ class SizeSources(Settings):
         "labeled: the range of sizes in the labeled cases",
         choices=("auto", "common", "case", "tags", "boxes", "labeled"),
     )
-    box_low: float = setting(
-        0.5, "least share of its boxes that a class fills", minimum=0.0, maximum=1.0
+    box_low: float | None = setting(
+        None,
+        "least share of its boxes that a class fills; " + USUAL_LOW_HELP,
+        minimum=0.0,
+        maximum=1.0,
     )
-    box_high: float = setting(
-        0.9, "greatest share of its boxes that a class fills", minimum=0.0, maximum=1.0
+    box_high: float | None = setting(
+        None,
+        "greatest share of its boxes that a class fills; " + USUAL_HIGH_HELP,
+        minimum=0.0,
+        maximum=1.0,
     )
     least_mm3: float = setting(
         0.0,
@@ -39,9 +46,10 @@ class SizeSources(Settings):
     def validate(self) -> list[str]:
         """Field problems, and shares of the box the wrong way round."""
         problems = super().validate()
-        if not problems and self.box_low > self.box_high:
+        low, high = self.box_low, self.box_high
+        if not problems and low is not None and high is not None and low > high:
             problems.append(
-                f"box_low is {self.box_low:g} and box_high {self.box_high:g}: the lower share must "
-                "not be above the upper one"
+                f"box_low is {low:g} and box_high {high:g}: the lower share must not be above the "
+                "upper one"
             )
         return problems

@@ -60,7 +60,7 @@ class Tags(CRFKernel, SizePenalty, SegmentationSettings):
     saliency_threshold: float = setting(
         0.5, "share of the strongest saliency that counts", minimum=0.0, maximum=1.0
     )
-    crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0)
+    crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0, title="CRF weight")
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
     def validate(self) -> list[str]:

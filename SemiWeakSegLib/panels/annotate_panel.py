@@ -123,6 +123,7 @@ class AnnotatePanel:
         self.editor.sceneStartClose()
         self.boxes.show((), ())
         self.points.show(None)
+        self.clashes.forget()
         self.session.forget()
 
     def sceneEndClose(self) -> None:
@@ -211,10 +212,13 @@ class AnnotatePanel:
             event = slicer.vtkSegmentation.SegmentRemoved
             self._drawingObservations.add(drawing.segmentation, event, self._onNodes)
         self.refresh()
+        self.logic.events.emit("headline")
 
     def _showClashes(self) -> None:
         if self.session.mode == "point":
             self.clashes.show(self.session.points)
+        else:
+            self.clashes.forget()
 
     def _onSaved(self, reports: list[SaveReport]) -> None:
         for report in reports:

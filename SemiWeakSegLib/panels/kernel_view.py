@@ -113,10 +113,15 @@ class KernelView:
             self.hide()
         if pressed:
             self._shown = row
-            crosshair = _crosshair()
-            if crosshair is not None:
-                self._observations.add(crosshair, vtk.vtkCommand.ModifiedEvent, self._onCrosshair)
+            self._observe()
             self._draw()
+
+    def _observe(self) -> None:
+        scene, crosshair = slicer.mrmlScene, _crosshair()
+        if crosshair is not None:
+            self._observations.add(crosshair, vtk.vtkCommand.ModifiedEvent, self._onCrosshair)
+        # The image may go; its overlay must not stay alone.
+        self._observations.add(scene, scene.NodeRemovedEvent, self._onCrosshair)
 
     def _onCrosshair(self, _caller: Any = None, _event: Any = None) -> None:
         # Not started anew while it runs: the picture would wait until the mouse rests.
@@ -241,8 +246,9 @@ class KernelRow:
     def showPicture(self, reach: float, shown: Any) -> None:
         """A picture is shown: of which voxel, and how much it hears."""
         text = _(
-            "Voxel {voxel}: its neighbours weigh as much as {count} like it right beside it. Hold "
-            "Shift and move the mouse in a slice view to choose another voxel."
+            "Voxel {voxel}: together its neighbours count as much as {count} voxels of its own "
+            "intensity right beside it. Hold Shift and move the mouse in a slice view to choose "
+            "another voxel."
         ).format(voxel=", ".join(map(str, shown.voxel)), count=f"{shown.heard:.4g}")
         if self.shape.sigmaSpace == 0:
             text = f"{_reachText(reach)} {text}"

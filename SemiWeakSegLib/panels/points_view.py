@@ -177,6 +177,8 @@ class PointsView:
 
     def _startPlacing(self, pointList: slicer.vtkMRMLMarkupsFiducialNode) -> None:
         self._placing = True
+        pointList.SetDisplayVisibility(True)  # nobody places what cannot be seen
+        self._table.item(self._lists.index(pointList), SHOWN).setCheckState(qt.Qt.Checked)
         startPlacing(pointList)
 
     def _stop(self) -> None:

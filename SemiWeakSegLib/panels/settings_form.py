@@ -68,9 +68,7 @@ class SettingsForm:
     def _addRow(self, description: FieldDescription, namePrefix: str) -> None:
         name = description.name
         editor = makeEditor(description, lambda value: self._onEdited(name, value))
-        # "gate" and "gate_mm" must not be called the same.
-        isAlone = name.removesuffix(f"_{description.unit}") not in self.descriptions.keys() - {name}
-        label = qt.QLabel(settingLabel(name, description.unit if isAlone else None))
+        label = qt.QLabel(self._labelOf(description))
         button = qt.QToolButton()
         button.text = "↺"
         button.autoRaise = True
@@ -89,6 +87,14 @@ class SettingsForm:
         button.objectName = f"{namePrefix}_{name}_reset"
         self._layout.addRow(label, row)
         self.editors[name], self.labels[name], self.resetButtons[name] = editor, label, button
+
+    def _labelOf(self, description: FieldDescription) -> str:
+        if description.title:
+            return libraryText(description.title)
+        name, unit = description.name, description.unit
+        # "reach" and "reach_mm" must not be called the same.
+        isAlone = name.removesuffix(f"_{unit}") not in self.descriptions.keys() - {name}
+        return settingLabel(name, unit if isAlone else None)
 
     def _onEdited(self, name: str, value: Any) -> None:
         if value == self._values.get(name, self.descriptions[name].default):

@@ -30,6 +30,10 @@ class ShownClashes:
         self._view = view
         self._readLabel = LabelReader()
 
+    def forget(self) -> None:
+        """Let go of the label map that was read: large ones are not kept for nothing."""
+        self._readLabel = LabelReader()
+
     def show(self, points: Annotation) -> None:
         """List what clashes now, strokes as they were saved last."""
         image = points.volume.GetImageData()

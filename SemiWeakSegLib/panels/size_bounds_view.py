@@ -39,6 +39,7 @@ class SizeBoundsView:
         self._rows: list[_Row] = []
         self._shown: tuple[Any, ...] = ()
         self._sizes: dict[int, list[float]] = {}
+        self._drawn: tuple[Any, ...] = ()
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
@@ -79,7 +80,9 @@ class SizeBoundsView:
             self._shown = state
         for row in self._rows:
             row.showMeasured(self._sizes.get(row.segmentClass.index, ()), self.unit)
-        if self.distribution.chart is not None:
+        if study is None:
+            self.distribution.remove()
+        elif self.distribution.chart is not None and self._drawn != self._toDraw():
             self._draw()
         self._updateButtons()
 
@@ -177,9 +180,13 @@ class SizeBoundsView:
             self.refresh()
             self._say(str(error))
 
+    def _toDraw(self) -> tuple[Any, ...]:
+        classes = () if self.logic.study is None else tuple(self.logic.study.classes)
+        return classes, self._sizes, self.unit
+
     def _draw(self) -> None:
-        classes = [] if self.logic.study is None else self.logic.study.classes
-        self.distribution.draw(classes, self._sizes, self.unit)
+        self._drawn = self._toDraw()
+        self.distribution.draw(*self._drawn)
 
     def _updateButtons(self) -> None:
         crossed = [row.segmentClass.name for row in self._rows if row.contradicts]
@@ -282,9 +289,11 @@ class _Row:
     def bounds(self) -> Bounds | None:
         """The bounds in mm³ (mm²), None where none is said."""
         typed = float(self._lower.value), float(self._upper.value)
+        # What is shown is rounded, perhaps to nothing: what nobody touched stays as it was.
+        if typed == self._texts:
+            return self.segmentClass.size_bounds
         if typed == (0.0, 0.0):
             return None
-        # What is shown is rounded: an end that nobody touched stays as it was.
         stored = self.segmentClass.size_bounds or (0.0, math.inf)
         lower, upper = (
             kept if value == shown else value * self._unitSize

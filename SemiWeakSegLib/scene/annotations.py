@@ -11,6 +11,7 @@ import slicer
 from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.cohort.extremes import box_of_extremes
 from SemiWeakSegLib.scene import box_drawing, segment_drawing
+from SemiWeakSegLib.scene.annotation_checks import requireDrawn, requirePresent
 from SemiWeakSegLib.scene.annotation_types import MODES, Annotation, SaveReport
 from SemiWeakSegLib.scene.annotation_writing import removeVersion, writeLabel
 from SemiWeakSegLib.scene.errors import SceneError
@@ -20,7 +21,7 @@ from SemiWeakSegLib.scene.hierarchy import (
     removeCaseItemIfEmpty,
 )
 from SemiWeakSegLib.scene.image_axes import imageGrid
-from SemiWeakSegLib.scene.label_maps import Label, Overlap, labelOfSegmentation
+from SemiWeakSegLib.scene.label_maps import Overlap, labelOfSegmentation
 from SemiWeakSegLib.scene.markup_kinds import MARKUPS
 from SemiWeakSegLib.scene.node_names import ANNOTATION
 from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
@@ -126,7 +127,7 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
     files of earlier versions are not touched. Raises SceneError, with everything as it was, when
     nothing is drawn or the image, the segmentation or the case is gone.
     """
-    _requirePresent(annotation)
+    requirePresent(annotation)
     case = study.case(annotation.case.id)
     if annotation.mode in MARKUPS:
         return _saveMarkups(study, case, annotation)
@@ -136,7 +137,7 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
     label = labelOfSegmentation(
         node, annotation.volume, study.classes, dense=annotation.mode == "segment"
     )
-    _requireDrawn(annotation, label)
+    requireDrawn(annotation, label)
     array = label.array if geometry.dimension == 3 else label.array[0]
     path = writeLabel(study, case, array, node, annotation.volume)
     try:
@@ -276,38 +277,3 @@ def _referred(volume: slicer.vtkMRMLScalarVolumeNode) -> bool:
     role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
     nodes = nodesOfClass("vtkMRMLSegmentationNode")
     return any(node.GetNodeReferenceID(role) == volume.GetID() for node in nodes)
-
-
-def _requirePresent(annotation: Annotation) -> None:
-    node = annotation.segmentation
-    gone = None
-    if annotation.volume.GetScene() is None:
-        gone = annotation.volume
-    elif annotation.mode not in MARKUPS and (node is None or node.GetScene() is None):
-        gone = node
-    if gone is not None or (annotation.mode not in MARKUPS and node is None):
-        raise SceneError(
-            _('Case {case}: "{name}" was removed from the scene. Open the case again.').format(
-                case=annotation.case.id, name=gone.GetName() if gone is not None else "-"
-            )
-        )
-
-
-def _requireDrawn(annotation: Annotation, label: Label) -> None:
-    if not label.drawn:
-        if annotation.mode == "scribble":
-            advice = _("Draw strokes in the segments of the classes and of the background.")
-        else:
-            advice = _("Draw, or say by a tag that the structures are absent.")
-        raise SceneError(
-            _("Case {case}: nothing is drawn, so nothing was saved. {advice}").format(
-                case=annotation.case.id, advice=advice
-            )
-        )
-    if not label.counts:
-        raise SceneError(
-            _(
-                "Case {case}: every voxel drawn belongs to two classes, so none could be saved. "
-                "Erase one of the strokes."
-            ).format(case=annotation.case.id)
-        )

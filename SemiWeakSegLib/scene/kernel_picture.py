@@ -31,7 +31,8 @@ KERNEL = "SemiWeakSeg.Kernel"
 OPACITY = 0.6
 # Weights below this show the image alone.
 SHOWN_FROM = 0.02
-COLORS = ("vtkMRMLColorTableNodeFileInferno.txt", "vtkMRMLColorTableNodeWarm1")
+# One that every Slicer makes itself: yellow for little, red for much.
+COLOR = "vtkMRMLColorTableNodeWarm1"
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,7 @@ class KernelPicture:
         node.CreateDefaultDisplayNodes()
         display = node.GetDisplayNode()
         display.SetSaveWithScene(False)
-        for color in COLORS:
-            if slicer.mrmlScene.GetNodeByID(color) is not None:
-                display.SetAndObserveColorNodeID(color)
-                break
+        display.SetAndObserveColorNodeID(COLOR)
         display.SetInterpolate(False)
         display.SetAutoWindowLevel(False)
         display.SetWindowLevelMinMax(0.0, 1.0)
@@ -137,18 +135,21 @@ class KernelPicture:
             if composite.GetBackgroundVolumeID() != volumeNode.GetID():
                 self._uncover(composite, node)
             elif shown != node.GetID():
-                self._before[composite.GetID()] = shown, composite.GetForegroundOpacity()
+                if composite.GetID() not in self._before or _isPresent(shown):
+                    opacity = composite.GetForegroundOpacity()
+                    self._before[composite.GetID()] = shown, opacity
                 composite.SetForegroundVolumeID(node.GetID())
                 composite.SetForegroundOpacity(OPACITY)
 
     def _uncover(self, composite: Any, node: slicer.vtkMRMLVolumeNode | None) -> None:
         before = self._before.pop(composite.GetID(), None)
-        ours = None if node is None else node.GetID()
-        if before is None or composite.GetForegroundVolumeID() != ours:
+        shown = composite.GetForegroundVolumeID()
+        isOurs = node is not None and shown == node.GetID()
+        # An overlay that a person deleted may still be referred to.
+        if before is None or (not isOurs and _isPresent(shown)):
             return  # somebody chose another foreground: that one stays
         former, opacity = before
-        known = former is not None and slicer.mrmlScene.GetNodeByID(former) is not None
-        composite.SetForegroundVolumeID(former if known else None)
+        composite.SetForegroundVolumeID(former if _isPresent(former) else None)
         composite.SetForegroundOpacity(opacity)
 
 
@@ -196,6 +197,10 @@ def sliceAxisOf(
     # Plans turn images only where each axis is near one of the patient's.
     alongPatient = np.abs(geometry.direction_matrix[2 - planned])
     return 2 - int(np.argmax(alongPatient))
+
+
+def _isPresent(nodeId: str | None) -> bool:
+    return bool(nodeId) and slicer.mrmlScene.GetNodeByID(nodeId) is not None
 
 
 def _gridAround(geometry: Geometry, found: Neighbourhood) -> Geometry:

@@ -32,7 +32,7 @@ CLASS = "SemiWeakSeg.Class"
 """Segment tag, or attribute of an ROI or point list: class index, 0 is the background."""
 
 LOOK = "SemiWeakSeg.ClassLook"
-"""Segment tag: name and colour that the class gave the segment, as JSON."""
+"""Segment tag, or attribute of a point list: name and colour that the class gave it, as JSON."""
 
 BOX = "SemiWeakSeg.Box"
 """ROI: the box it was restored from or saved as, as JSON; absent while it is new."""

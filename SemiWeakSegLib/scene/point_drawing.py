@@ -12,7 +12,7 @@ import slicer
 
 from SemiWeakSegLib.cohort import Case, Point
 from SemiWeakSegLib.scene.errors import SceneError
-from SemiWeakSegLib.scene.node_names import ANNOTATION, CASE, COHORT, LABEL, POINTS
+from SemiWeakSegLib.scene.node_names import ANNOTATION, CASE, COHORT, LABEL, LOOK, POINTS
 from SemiWeakSegLib.scene.nodes import nodesOfClass, removeNode
 from SemiWeakSegLib.scene.points import (
     LIST_CLASS,
@@ -23,7 +23,7 @@ from SemiWeakSegLib.scene.points import (
     placedPoints,
     pointsOfList,
 )
-from SemiWeakSegLib.scene.segment_classes import backgroundClass
+from SemiWeakSegLib.scene.segment_classes import backgroundClass, lookOf
 from SemiWeakSegLib.scene.texts import tr as _
 from SemiWeakSegLib.scene.volumes import checkImageGrid
 
@@ -72,7 +72,7 @@ def presentLists(
     for segmentClass in shown:
         own = [each for each in lists if classOfList(each) == segmentClass.index]
         for each in own:
-            if each.GetName() != segmentClass.name:
+            if each.GetAttribute(LOOK) != lookOf(segmentClass):
                 dressList(each, segmentClass)
         if not own:
             made = newPointList(volume, segmentClass)

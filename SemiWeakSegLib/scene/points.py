@@ -12,13 +12,15 @@ from SemiWeakSegLib.scene.errors import SceneError
 from SemiWeakSegLib.scene.grids import indexToLps, otherFromLocal
 from SemiWeakSegLib.scene.hierarchy import placeBeside
 from SemiWeakSegLib.scene.image_axes import imageGrid
-from SemiWeakSegLib.scene.node_names import CLASS
+from SemiWeakSegLib.scene.node_names import CLASS, LOOK
 from SemiWeakSegLib.scene.rois import fileFromNode
-from SemiWeakSegLib.scene.segment_classes import classByIndex, colorOfClass
+from SemiWeakSegLib.scene.segment_classes import classByIndex, colorOfClass, lookOf
 from SemiWeakSegLib.scene.texts import tr as _
 
 LIST_CLASS = "vtkMRMLMarkupsFiducialNode"
 FULL_WIDTH_PERCENT = "\uff05"
+TEXT_SCALE = 2.0
+"""Percent of the view: names of many points are to leave the image to be seen (Slicer: 3)."""
 DECIMALS = 6
 """Of a millimetre: a point that was not moved is then the same number after any way it went."""
 
@@ -33,6 +35,7 @@ def newPointList(
     display = pointList.GetDisplayNode()
     display.SetPointLabelsVisibility(True)
     display.SetPropertiesLabelVisibility(False)
+    display.SetTextScale(TEXT_SCALE)
     dressList(pointList, segmentClass)
     pointList.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     placeBeside(pointList, volumeNode)
@@ -51,6 +54,7 @@ def dressList(pointList: slicer.vtkMRMLMarkupsFiducialNode, segmentClass: Segmen
     color = colorOfClass(segmentClass)
     display.SetColor(*color)
     display.SetSelectedColor(*color)
+    pointList.SetAttribute(LOOK, lookOf(segmentClass))
 
 
 def addPoints(

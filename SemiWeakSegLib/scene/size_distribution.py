@@ -22,6 +22,8 @@ SIZES = "SemiWeakSeg.Sizes"
 
 # Classes whose sizes lie further apart than this are drawn on a logarithmic axis.
 LARGEST_RATIO = 30.0
+# Room for the legend, as a share of what the curves take.
+LEGEND_SHARE = 0.6
 
 
 def labeledSizes(study: Study, facts: Mapping[str, CaseFacts]) -> dict[int, list[float]]:
@@ -82,7 +84,13 @@ class SizeDistribution:
         chart.SetXAxisTitle(_("size, {unit}").format(unit=unitName))
         chart.SetYAxisTitle(_("share of the cases that are at most so large"))
         chart.SetLegendVisibility(True)
-        chart.SetXAxisLogScale(_isWide([points[0] for _item, points in curves.values()]))
+        values = np.concatenate([*(points[0] for _item, points in curves.values()), np.zeros(0)])
+        isWide = _isWide(values)
+        chart.SetXAxisLogScale(isWide)
+        chart.SetXAxisRangeAuto(isWide or not values.size)
+        if not isWide and values.size:
+            low, high = _withRoom(float(values.min()), float(values.max()))
+            chart.SetXAxisRange(low, high)
         chart.SetYAxisRangeAuto(False)
         chart.SetYAxisRange(0.0, 1.05)
 
@@ -147,8 +155,13 @@ def _outline(bounds: tuple[float, float], unitSize: float) -> np.ndarray:
     return np.array([[low, low, high, high], [0.0, 1.0, 1.0, 0.0]])
 
 
-def _isWide(columns: Sequence[np.ndarray]) -> bool:
-    values = np.concatenate([*columns, np.zeros(0)])
+def _withRoom(low: float, high: float) -> tuple[float, float]:
+    """The ends of an axis whose legend, on the right, covers nothing."""
+    length = high - low or high or 1.0
+    return max(0.0, low - 0.05 * length), high + LEGEND_SHARE * length
+
+
+def _isWide(values: np.ndarray) -> bool:
     return bool(values.size and values.min() > 0 and values.max() > LARGEST_RATIO * values.min())
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+from SemiWeakSegLib.methods import METHODS
 from SemiWeakSegLib.runs.worker import worker_environment
 
 CHILD = """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -133,9 +131,3 @@ class TestHearts:
         image, geometry = read_image(case.images)
         assert np.array_equal(image[0], patient.images["ED"])
         assert patient.geometry.describe_difference(geometry, 1e-3) is None
-
-    def test_drawing_is_quick(self):
-        start = time.perf_counter()
-        for index in range(3):
-            make_patient(index)
-        assert (time.perf_counter() - start) / 6 < 0.4  # about 0.03 s a case on an idle core

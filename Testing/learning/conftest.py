@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from SemiWeakSegLib.learning import worker
+
 
 @pytest.fixture
 def one_thread():
@@ -13,3 +15,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Runs write no report: half of the time of a run of a few steps, and tested elsewhere."""
+    monkeypatch.setattr(worker, "write_report", lambda run: None)

@@ -225,6 +225,100 @@ class TestBoxTerm:
         some[5, 5] = True
         assert term(step_of(batch, logits_of(some))).item() == pytest.approx(0, abs=1e-6)
 
+    def test_boxes_drawn_slice_by_slice_are_flat(self, tmp_path):
+        """In a plan of slices and of volumes: strips in the slice, and how full flat boxes are."""
+        flat = box(1, (5.5, 5.5, 2.0), (6, 8, 1))
+        mask = torch.zeros(12, 12, dtype=torch.bool)
+        mask[2:10, 3:9] = True
+        thin = torch.zeros(12, 12, dtype=torch.bool)
+        thin[2:5, 3:9] = True
+        for dimensions in (2, 3):
+            store = store_of(
+                tmp_path,
+                (5, 12, 12),
+                (5, 12, 12)[-dimensions:],
+                dimensions=dimensions,
+                boxes=(flat,),
+            )
+            batch = batch_of(store)
+            sharing, tight = (
+                started(BoxTerm(BoxSettings(**{weight: 0.0}), 1.0), store, tmp_path)
+                for weight in ("tightness_weight", "size_weight")
+            )
+            placed = []
+            for each in (mask, thin):
+                if dimensions == 3:
+                    volume = torch.zeros(5, 12, 12, dtype=torch.bool)
+                    volume[2] = each
+                    each = volume
+                placed.append(step_of(batch, logits_of(each)))
+            full, part = placed
+            assert batch.units[0][1] == (2 if dimensions == 2 else 0)
+            # Bounds of flat boxes: 0.5 to 0.9.
+            assert sharing(full).item() == pytest.approx((0.1 / 0.91) ** 2, rel=1e-3)
+            assert sharing(part).item() == pytest.approx((0.125 / 0.51) ** 2, rel=1e-3)
+            assert tight(full).item() == pytest.approx(0, abs=1e-6)
+            # Five of the eight rows are empty.
+            least = 1 / 6
+            strips = 14 + (dimensions == 3)
+            expected = 5 * (least / (least + 0.01)) ** 2 / strips
+            assert tight(part).item() == pytest.approx(expected, rel=1e-3)
+
+    def test_a_stated_size_is_a_share_of_the_boxs_part_in_the_image(self, tmp_path):
+        # 8 × 6 voxels, of which the image has rows 0 to 3: 24.
+        store = store_of(
+            tmp_path,
+            (12, 12),
+            (12, 12),
+            boxes=(box(1, (5.5, -0.5), (6, 8)),),
+            sizes={1: (10.0, 14.0)},
+        )
+        settings = BoxSettings(tightness_weight=0.0, penalty="proportion")
+        term = started(BoxTerm(settings, 1.0), store, tmp_path)
+        values = []
+        for rows in (2, 4, 1):
+            mask = torch.zeros(12, 12, dtype=torch.bool)
+            mask[:rows, 3:9] = True
+            values.append(term(step_of(batch_of(store), logits_of(mask))).item())
+        assert values == pytest.approx([0, (1 - 14 / 24) ** 2, (10 / 24 - 6 / 24) ** 2], abs=1e-5)
+
+    def test_a_stated_size_of_a_volume_does_not_bound_a_slice_through_it(self, tmp_path):
+        """14 mm³ in a box of 192: a slice may hold 9 of its 48, and the next one none."""
+        store = store_of(
+            tmp_path,
+            (4, 12, 12),
+            (12, 12),
+            dimensions=2,
+            boxes=(box(1, (5.5, 5.5, 1.5), (6, 8, 4)),),
+            sizes={1: (10.0, 14.0)},
+        )
+        mask = torch.zeros(12, 12, dtype=torch.bool)
+        mask[4:7, 4:7] = True
+        step = step_of(batch_of(store), logits_of(mask))
+        assert started(BoxTerm(BoxSettings(), 1.0), store, tmp_path)(step).item() < 1e-6
+        given = BoxTerm(BoxSettings(size_high=0.1), 1.0)
+        assert started(given, store, tmp_path)(step).item() > 0.1
+
+    @pytest.mark.parametrize(("patch", "warned"), [((8, 12), True), ((16, 16), False)])
+    def test_boxes_larger_than_the_patch_are_named_once(self, tmp_path, patch, warned):
+        boxes = (box(1, (12, 12), (12, 16)), box(2, (12, 12), (4, 4)), box(2, (0, 0), (22, 14)))
+        store = store_of(tmp_path, (24, 24), patch, boxes=boxes)
+        events = []
+        context = StageContext(
+            store.plan,
+            store,
+            tmp_path,
+            torch.device("cpu"),
+            emit=lambda kind, **fields: events.append((kind, fields["message"])),
+        )
+        BoxTerm(BoxSettings(), 1.0).start(context)
+        assert len(events) == warned
+        if warned:
+            kind, message = events[0]
+            assert kind == "warning"
+            assert "1 of 3 boxes are larger than the patch [8, 12]" in message
+            assert "(--plan patch_size=16,12)" in message
+
     def test_nothing_boxed_is_zero_with_a_gradient_path(self, tmp_path):
         label = np.zeros((6, 12, 12), np.uint8)
         store = store_of(tmp_path, (6, 12, 12), (4, 12, 12), label=label)

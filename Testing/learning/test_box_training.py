@@ -14,6 +14,7 @@ from SemiWeakSegLib.cohort.simulate import simulate
 from SemiWeakSegLib.learning import trainer
 from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -59,14 +60,21 @@ class TestLearning:
         # A ball fills 0.52 of its box.
         settings = {"size_low": 0.45, "size_high": 0.6}
         run = make_run(
-            tmp_path / "run", cohort, "boxes", steps=60, predict=("test",), settings=settings
+            tmp_path / "run",
+            cohort,
+            "boxes",
+            steps=40,
+            predict=("test",),
+            settings=settings,
+            plan={"batch_labeled": 2},
         )
         assert work(run) == "finished"
         assert mean_dice(run) > filled_boxes(cohort) + 0.1
 
     def test_turned_boxes_of_slices(self, tmp_path):
         cohort = turned_boxes(boxed(tmp_path / "data", (24, 24)))
-        run = make_run(tmp_path / "run", cohort, "boxes", steps=60, predict=("test",))
+        plan = {"batch_labeled": 4, "channels": "8,16,32,32"}
+        run = make_run(tmp_path / "run", cohort, "boxes", steps=60, predict=("test",), plan=plan)
         work(run)
         assert mean_dice(run) > 0.75
 
@@ -79,7 +87,13 @@ class TestLearning:
         assert kinds == ["boxed", "boxed", "scribbled", "scribbled", "unlabeled"]
         settings = {"entropy_weight": 0.05}
         run = make_run(
-            tmp_path / "run", cohort, "boxes", steps=60, predict=("test",), settings=settings
+            tmp_path / "run",
+            cohort,
+            "boxes",
+            steps=50,
+            predict=("test",),
+            settings=settings,
+            plan={"batch_labeled": 3, "batch_unlabeled": 1},
         )
         work(run)
         assert mean_dice(run) > 0.75
@@ -108,6 +122,22 @@ class TestRuns:
         work(broken, resume=True)
         expected, found = (load_tensors(run.model / "weights.pt") for run in (whole, broken))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_terms_and_boxes_that_cannot_act_are_named(self, tmp_path):
+        cohort = boxed(tmp_path / "data", (24, 24))
+        run = make_run(
+            tmp_path / "run",
+            cohort,
+            "boxes",
+            steps=1,
+            plan={"patch_size": "8,8"},
+            terms=[{"name": "mutual_information", "weight": 0.1}],
+        )
+        work(run)
+        said = [e["message"] for e in EventLog(run.events_path).read()[0] if e["kind"] == "warning"]
+        assert len(said) == 2
+        assert "'mutual_information' does nothing: it acts on unlabeled cases" in said[0]
+        assert "boxes are larger than the patch [8, 8]" in said[1]
 
     def test_a_cohort_without_labels_or_boxes_is_refused(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=0, unlabeled=2)

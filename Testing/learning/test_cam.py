@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from monai.visualize import CAM, GradCAM
 from torch import nn
 
 from SemiWeakSegLib.cohort import Case
+from SemiWeakSegLib.learning.batches import PatchSampler, make_augmentation
 from SemiWeakSegLib.learning.cam import (
     cam,
     contrast_saliency,
@@ -115,6 +117,30 @@ class TestClassifier:
         constant = network.pool(torch.full((1, 3, 4, 5, 6), 0.7)) - network.bias
         torch.testing.assert_close(constant, torch.full((1, 3), 0.7))
 
+    @pytest.mark.parametrize("pooling", ["average", "log_sum_exp"])
+    def test_what_pads_an_image_is_not_pooled(self, pooling):
+        network, maps = classifier(2, pooling), torch.randn(2, 3, 4, 6)
+        valid = torch.zeros(2, 1, 16, 24, dtype=torch.bool)
+        valid[0, :, 4:12, 8:20], valid[1] = True, True
+        pooled = network.pool(maps, valid)
+        alone = network.pool(maps[:1, :, 1:3, 2:5])
+        torch.testing.assert_close(pooled[:1], alone, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(pooled[1:], network.pool(maps[1:]))
+
+    def test_in_training_too(self, tmp_path):
+        """A batch of an image smaller than its patch, and the image alone."""
+        array = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+        plan = make_plan(2, (16, 24), whole=True)
+        store = make_store(tmp_path, [Case("a", (save(tmp_path / "a.mha", array),))], plan)
+        still = make_augmentation("none", plan)
+        sampler = PatchSampler(store, [0], 2, still, annotated=False)
+        batch = sampler.draw(torch.Generator().manual_seed(0))
+        network = TagClassifier(2, 1, 3, [2, 2], [[1, 1]]).eval()
+        network.features, network.weigh = nn.Identity(), nn.Conv2d(1, 3, 1, bias=False)
+        assert not batch.valid.all()
+        inside = batch.image[batch.valid].reshape(2, 1, 8, 8)
+        torch.testing.assert_close(network.of_batch(batch), network(inside))
+
     def test_thick_slices_shrink_in_the_plane_alone(self):
         strides = [[1, 2, 2], [1, 2, 2], [2, 2, 2]]
         network = TagClassifier(3, 1, 2, [4, 4, 4, 4], strides, shrink=4)
@@ -166,8 +192,9 @@ class Spots(TagClassifier):
         # Brightest first, so that the plain map shows the brighter spot alone.
         return image.clamp(min=0) ** 3
 
-    def pool(self, maps):
-        return (maps.flatten(2).amax(dim=2) - 0.5) * 10
+    def pool(self, maps, valid=None):
+        seen = maps if valid is None else maps * valid
+        return (seen.flatten(2).amax(dim=2) - 0.5) * 10
 
 
 class TestErasing:
@@ -220,6 +247,17 @@ class TestCaseSeeds:
         assert 1 <= len(found) <= 9
         assert bool(((found >= [1, 5]) & (found < [4, 8])).all())
         assert seeds[0, 6].tolist() == [0] * 9
+
+    def test_bright_padding_is_no_evidence(self, tmp_path):
+        array = np.full((7, 9), -1.0, dtype=np.float32)
+        array[2:4, 5:7] = 2.0
+        plan = make_plan(2, (12, 16), whole=True, classes=["one"])
+        store = make_store(tmp_path, [Case("a", (save(tmp_path / "a.mha", array),))], plan)
+        store.entries[0] = replace(store.entries[0], floor=(9.0,))
+        shop = SimpleNamespace(plan=plan, store=store, device=torch.device("cpu"))
+        for rule in (SeedRule(), SeedRule(rounds=2)):
+            seeds = case_seeds(Spots(), shop, 0, np.array([[PRESENT]], dtype=np.int8), rule)
+            assert np.array_equal(seeds[0] == 1, array == array.max())
 
 
 class TestSaliency:

@@ -110,6 +110,27 @@ class TestSize:
             )
             assert torch.allclose(term(step), expected)
 
+    @pytest.mark.parametrize("name", ["size", "area"])
+    def test_a_term_that_nothing_bounds_says_so(self, store, tmp_path, name):
+        events = []
+
+        def started_with(**sizes):
+            store.cases[1] = dataclasses.replace(store.cases[1], **sizes)
+            context = StageContext(
+                store.plan,
+                store,
+                tmp_path,
+                torch.device("cpu"),
+                emit=lambda kind, **fields: events.append((kind, fields["message"])),
+            )
+            make_term(settings.parse_term(name)).start(context)
+
+        started_with()
+        assert [kind for kind, _ in events] == ["warning"]
+        assert f"the term '{name}' does nothing" in events[0][1]
+        started_with(sizes={1: (10.0, math.inf)})
+        assert len(events) == 1
+
     def test_bounds_from_the_labeled_cases(self, store, tmp_path):
         term = SizeTerm(settings.SizeTerm(sources="labeled", margin=0.1), 1.0)
         started(term, store, tmp_path / "products")
@@ -206,6 +227,44 @@ class TestPrior:
         other.load_state_dict(term.state_dict())
         assert torch.equal(other.dual, term.dual)
         assert torch.equal(other(step), term(step))
+
+    @pytest.mark.parametrize("prior_aware", [True, False])
+    def test_what_is_kept_is_the_same_in_all_processes(self, store, tmp_path, prior_aware):
+        """Two processes see other batches; the mean over both is what each of them learns by."""
+        steps = [
+            step_of(store, logits=lambda batch, sign=sign: sign * soft(batch)) for sign in (1, -1)
+        ]
+
+        def term_of():
+            if prior_aware:
+                return PriorTerm(settings.PriorTerm(form="prior_aware", dual_rate=0.5), 1.0)
+            return MutualInformationTerm(settings.MutualInformationTerm(), 1.0)
+
+        said = []
+        for step in steps:
+            term = started(term_of(), store, tmp_path / "products")
+            term.average = lambda tensor: said.append(tensor) or tensor
+            term(step)
+            term.after_step(step)
+        mean = sum(said) / 2
+        assert not torch.allclose(said[0], said[1])
+        kept = []
+        for step in steps:
+            term, context = (
+                term_of(),
+                StageContext(
+                    store.plan,
+                    store,
+                    tmp_path / "products",
+                    torch.device("cpu"),
+                    average=lambda tensor: mean,
+                ),
+            )
+            term.start(context)
+            term(step)
+            term.after_step(step)
+            kept.append(*term.state_dict().values())
+        assert torch.equal(*kept)
 
     def test_no_such_half_gives_nought(self, store, tmp_path):
         step = step_of(store, logits=soft)

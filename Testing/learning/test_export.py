@@ -25,6 +25,7 @@ from SemiWeakSegLib.learning.export import (
     export_onnx,
     export_torchscript,
 )
+from SemiWeakSegLib.learning.export.bundle import network_config
 from SemiWeakSegLib.learning.export.script import standalone_script
 from SemiWeakSegLib.learning.metrics import dice_score
 from SemiWeakSegLib.learning.networks import build_network
@@ -326,3 +327,8 @@ class TestOnnx:
         with pytest.raises(ExportError, match=f"pip install {missing}$"):
             export_onnx(run, tmp_path / "model.onnx")
         assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_bundle_describes_segmenters_only():
+    with pytest.raises(ExportError, match="named 'classifier'"):
+        network_config({"name": "classifier"})

@@ -152,6 +152,8 @@ class TestSeveralProcesses:
                 processes.average_gradients(network)
                 assert network.weight.grad.eq(2.0).all(), network.weight.grad
                 assert network.bias.grad.eq(1.0).all()
+                shared = processes.average(torch.tensor([1.0, 2.0]) * processes.rank)
+                assert shared.tolist() == [0.5, 1.0], shared
                 assert processes.agree(float(processes.rank + 5)) == 5.0
                 processes.wait()
                 processes.close()

@@ -39,6 +39,12 @@ def problem(seed, classes, shape, strength=1.0):
     return costs, weights
 
 
+def graph_cut_numbers(costs, weights):
+    scale = graph_cut._scale(costs, weights)
+    pairs = [np.rint(scale * each).astype(np.int64) for each in weights]
+    return graph_cut._whole_costs(costs, scale, pairs), pairs
+
+
 class TestTwoClasses:
     @pytest.mark.parametrize("shape", [(3, 4), (2, 2, 3)])
     @pytest.mark.parametrize("strength", [0.1, 0.5, 2.0])
@@ -58,6 +64,21 @@ class TestTwoClasses:
             energy(costs, weights, direct), abs=1e-2
         )
         assert 0 < direct.mean() < 1
+
+    @pytest.mark.parametrize("classes", [2, 3])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_looking_at_the_undecided_part_alone_changes_nothing(self, classes, seed, monkeypatch):
+        costs, weights = problem(seed, classes, (11, 12, 10), 0.6)
+        costs[1:, :4], costs[0, :, 9:], costs[1, :, :, 7] = np.inf, 40.0, np.inf
+        quick = least_energy_labels(costs, weights)
+        part = graph_cut._undecided(
+            *graph_cut_numbers(costs, weights),
+        )
+        assert 0 < quick[part].size < 0.75 * quick.size
+        monkeypatch.setattr(graph_cut, "_undecided", lambda *given: (slice(0, 99),) * 3)
+        whole = least_energy_labels(costs, weights)
+        assert energy(costs, weights, quick) == pytest.approx(energy(costs, weights, whole))
+        assert (quick == whole).mean() > 0.99
 
     def test_without_edges_every_voxel_takes_its_cheapest_class(self):
         costs, weights = problem(0, 2, (5, 6), 0.0)

@@ -333,7 +333,10 @@ class TestConstrained:
         return replace(cohort, classes=classes, cases=cases)
 
     def dice(self, folder, cohort, method, **settings):
-        run = make_run(folder, cohort, method, steps=70, predict=("test",), settings=settings)
+        plan = {"batch_labeled": 6, "batch_unlabeled": 4, "channels": "8,16,32,32"}
+        run = make_run(
+            folder, cohort, method, steps=50, predict=("test",), settings=settings, plan=plan
+        )
         work(run)
         metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         return metrics["mean_dice"]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from SemiWeakSegLib.cohort import Case, SegmentClass
+from SemiWeakSegLib.cohort import Box, Case, SegmentClass
 from SemiWeakSegLib.learning.batches import Augmentation, PatchSampler
 from SemiWeakSegLib.learning.intensity import IntensityRanges
 from SemiWeakSegLib.learning.spatial import SpatialRanges
@@ -119,3 +119,28 @@ def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monke
     term.after_step(step)
     assert value.device.type == "meta"
     assert value.requires_grad
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("name", ["boxes", "candidates"])
+def test_boxes_are_learned_there_without_waiting(dimensions, name, tmp_path):
+    """Solid, flat, turned and sticking out of the image; seen from bent patches."""
+    image = save(tmp_path / "boxed.nii.gz", np.ones((10, 20, 24), np.float32))
+    turned = ((0.8, 0.6, 0.0), (-0.6, 0.8, 0.0), (0.0, 0.0, 1.0))
+    boxes = (
+        Box(1, (12.0, 10.0, 5.0), (8.0, 6.0, 4.0), turned),
+        Box(1, (12.0, 10.0, 2.0), (8.0, 6.0, 1.0), tuple(map(tuple, np.eye(3)))),
+        Box(2, (0.0, 0.0, 5.0), (12.0, 12.0, 9.0), tuple(map(tuple, np.eye(3)))),
+    )
+    case = Case("boxed", (image,), boxes=boxes, sizes={2: (10.0, 90.0)}, looked_at=(1,))
+    plan = make_plan(dimensions, (8, 16, 16)[-dimensions:], orient=False)
+    store = CaseStore([case], plan, META, tmp_path / "cache")
+    for seed in range(4):
+        batch = draw(store, [0], seed, annotated=True)
+        logits = torch.zeros(3, 3, *plan.patch_size, device=META, requires_grad=True)
+        step = Step(1.0, batch, None, logits, None, torch.nn.Identity(), None, torch.Generator())
+        term = make_term(parse_term(name))
+        term.start(StageContext(plan, store, tmp_path, META))
+        value = term(step)
+        assert value.device.type == "meta"
+        value.backward()

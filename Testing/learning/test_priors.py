@@ -143,9 +143,32 @@ class TestBoxes:
         assert not found[:, 0].any()
         assert found[:, 1].tolist() == pytest.approx([0] * 4 + [60] * 6 + [0] * 6)
 
+    def test_shares_not_given_are_the_usual_of_solid_and_of_flat_boxes(self, tmp_path):
+        solid = box_of((13.0, 9.5, 5.75), (12.0, 10.0, 6.0))
+        # A slice of 2 mm: voxel 6 of the first axis.
+        flat = box_of((12.0, 9.5, 5.75), (2.0, 10.0, 6.0), class_index=2)
+        store = store_of(tmp_path, [case_of(tmp_path, boxes=(solid, flat))])
+        found = BoxPrior().of_case(0, store)[0, :, 0]
+        assert found[0].tolist() == pytest.approx([0.35 * 720, 0.85 * 720])
+        assert found[1].tolist() == pytest.approx([0.5 * 120, 0.9 * 120])
+        assert BoxPrior(low=0.4).of_case(0, store)[0, :, 0].tolist() == [
+            pytest.approx([0.4 * 720, 0.85 * 720]),
+            pytest.approx([0.4 * 120, 0.9 * 120]),
+        ]
+        assert not BoxPrior().certain
+        assert BoxPrior(high=0.9).certain
+
+    def test_boxes_drawn_slice_by_slice_bound_their_slices_on_both_sides(self, tmp_path):
+        boxes = tuple(box_of((2.0 * z, 9.5, 5.75), (2.0, 10.0, 6.0)) for z in range(4, 7))
+        store = store_of(tmp_path, [case_of(tmp_path, boxes=boxes)], 2)
+        found = BoxPrior().of_case(0, store)[:, 0, 0]
+        assert found[:, 0].tolist() == pytest.approx([0] * 4 + [30] * 3 + [0] * 9)
+        assert found[:, 1].tolist() == pytest.approx([0] * 4 + [54] * 3 + [0] * 9)
+
     def test_shares_the_wrong_way_round_are_refused(self):
-        with pytest.raises(ValueError, match="lower one first"):
-            BoxPrior(0.9, 0.5)
+        for shares in ((0.9, 0.5), (None, 1.2), (-0.1, None)):
+            with pytest.raises(ValueError, match="lower one first"):
+                BoxPrior(*shares)
 
 
 class TestCombine:
@@ -162,9 +185,18 @@ class TestCombine:
         case = case_of(tmp_path, "seven", sizes={1: (700.0, 800.0)}, boxes=(box,))
         store = store_of(tmp_path, [case])
         with pytest.raises(ValueError) as error:
-            combine([CasePrior(), BoxPrior()], store)
+            combine([CasePrior(), BoxPrior(0.5, 0.9)], store)
         for words in ("case seven", "class one", "700 mm^3 from the size stated", "648", "boxes"):
             assert words in str(error.value)
+
+    def test_the_usual_shares_of_a_box_yield_to_a_stated_size(self, tmp_path):
+        """How full boxes usually are contradicts nobody who knows how big the object is."""
+        box = box_of((13.0, 9.5, 5.75), (12.0, 10.0, 6.0))
+        case = case_of(tmp_path, "seven", sizes={1: (700.0, 710.0)}, boxes=(box,))
+        store = store_of(tmp_path, [case])
+        for priors in ([BoxPrior(), CasePrior()], [CasePrior(), BoxPrior()]):
+            low, high = combine(priors, store).rows[0][0, 0, 0]
+            assert 700 <= low <= high <= 710
 
     def test_ends_that_only_rounding_separates_are_one(self, tmp_path):
         store = store_of(tmp_path, [case_of(tmp_path, sizes={1: (300.0, 300.0 * (1 - 1e-9))})])

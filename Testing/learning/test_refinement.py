@@ -28,6 +28,7 @@ from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import Refinement
 from SemiWeakSegLib.methods.inference import GraphCut, MeanField
+from SemiWeakSegLib.methods.terms import parse_term
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.scans import Threshold, ball, make_plan, make_store, save
 from Testing.learning.tiny import make_cohort, make_run
@@ -152,6 +153,23 @@ class TestFirstLabels:
         assert (label[9:12, 5:8] == 1).all()
         assert label[4, 4] == 2
 
+    @pytest.mark.parametrize("rows", [(8, 10), (8, 9), (6, 9)])
+    def test_a_flat_box_has_a_core_too(self, make, rows):
+        """No voxel lies within a small share of two rows: both are as near to the middle."""
+        shop = make(boxes=(box_of(1, rows, (4, 16)),))
+        knowledge = shop.store.knowledge[0]
+        label = box_cores(known_voxels(shop.store, 0), knowledge, 0.2, "auto")[0]
+        found = np.argwhere(label == 1)
+        assert len(found) > 0
+        middle = (rows[0] + rows[1] - 1) / 2
+        assert set(found[:, 0]) == {int(np.floor(middle)), int(np.ceil(middle))}
+        assert np.abs(found[:, 1] - 9.5).max() < 6 * 0.6
+
+    def test_a_box_beside_the_image_has_none(self, make):
+        shop = make(boxes=(box_of(1, (40, 50), (4, 16)),))
+        label = box_cores(known_voxels(shop.store, 0), shop.store.knowledge[0], 0.4, "auto")
+        assert not (label == 1).any()
+
     def test_a_box_never_runs_empty(self, make):
         shop = make(boxes=BOXES)
         knowledge = shop.store.knowledge[0]
@@ -213,11 +231,18 @@ def events(run, kind):
     return [event for event in EventLog(run.events_path).read()[0] if event["kind"] == kind]
 
 
+@pytest.mark.usefixtures("no_report")
 class TestTraining:
     def test_boxes_become_segmentations(self, boxed, tmp_path):
-        settings = {"rounds": 2, "stop_change": 0.0}
+        settings = {"rounds": 2, "stop_change": 0.0, "validations": 2}
         run = make_run(
-            tmp_path / "run", boxed, "refinement", steps=150, settings=settings, predict=("test",)
+            tmp_path / "run",
+            boxed,
+            "refinement",
+            steps=80,
+            settings=settings,
+            plan={"batch_labeled": 4},
+            predict=("test",),
         )
         assert work(run) == "finished"
         assert [event["name"] for event in events(run, "stage")] == ["start", "round_1", "segment"]
@@ -235,19 +260,20 @@ class TestTraining:
 
     def test_scribbled_labels_grow(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=2, unlabeled=0)
-        settings = {"rounds": 1}
-        run = make_run(tmp_path / "run", cohort, "refinement", steps=60, settings=settings)
+        request = {"settings": {"rounds": 1}, "plan": {"batch_labeled": 4}, "steps": 50}
+        run = make_run(tmp_path / "run", cohort, "refinement", **request)
         work(run)
         truth = read_label(cohort.cases[0].truth)[0]
         label = np.load(run.path / "stages" / "refinement" / "round_1" / "0.npy")[0]
         assert np.mean(label == truth) > 0.9
 
     def test_a_breakdown_at_any_step_changes_nothing(self, boxed, tmp_path, monkeypatch):
-        settings = {"rounds": 2, "stop_change": 0.0}
-        whole = make_run(tmp_path / "whole", boxed, "refinement", steps=15, settings=settings)
+        settings = {"rounds": 2, "stop_change": 0.0, "validations": 2}
+        request = {"steps": 15, "settings": settings, "plan": {"batch_labeled": 2}}
+        whole = make_run(tmp_path / "whole", boxed, "refinement", **request)
         work(whole)
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
-        broken = make_run(tmp_path / "broken", boxed, "refinement", steps=15, settings=settings)
+        broken = make_run(tmp_path / "broken", boxed, "refinement", **request)
         original = trainer.StageTrainer.step
         for number, steps in enumerate((3, 5, 4)):
             left = iter(range(steps))
@@ -266,9 +292,10 @@ class TestTraining:
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
     def test_a_breakdown_while_labels_are_made_changes_nothing(self, boxed, tmp_path, monkeypatch):
-        settings = {"rounds": 2, "stop_change": 0.0}
+        settings = {"rounds": 2, "stop_change": 0.0, "validations": 2}
+        request = {"steps": 9, "settings": settings, "plan": {"batch_labeled": 2}}
         runs = [
-            make_run(tmp_path / name, boxed, "refinement", steps=12, settings=settings)
+            make_run(tmp_path / name, boxed, "refinement", **request)
             for name in ("whole", "broken")
         ]
         work(runs[0])
@@ -285,6 +312,24 @@ class TestTraining:
         work(runs[1], resume=True)
         expected, found = (load_tensors(run.model / "weights.pt") for run in runs)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_a_frozen_teacher_learns_the_latest_labels(self, tmp_path, monkeypatch):
+        cohort = make_cohort(tmp_path / "data", labeled=0, scribbled=1, unlabeled=1)
+        term = parse_term("pseudo_label:1,teacher=frozen").to_dict()
+        settings = {"rounds": 1}
+        run = make_run(
+            tmp_path / "run", cohort, "refinement", steps=6, settings=settings, terms=[term]
+        )
+        seen, original = [], trainer.StageTrainer.run
+
+        def look(self):
+            [path] = self.workshop.store.proposals.values()
+            seen.append((self.stage.name, path.parent.name))
+            original(self)
+
+        monkeypatch.setattr(trainer.StageTrainer, "run", look)
+        work(run)
+        assert seen == [("start", "round_0"), ("teacher", "round_1"), ("segment", "round_1")]
 
     def test_dense_labels_leave_nothing_to_refine(self, tmp_path):
         cohort = make_cohort(tmp_path / "data", unlabeled=0)

@@ -5,6 +5,7 @@ The runs are made here from files alone: ellipsoids for objects, shifted ones fo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from SemiWeakSegLib.cohort.case import Case, SegmentClass
+from SemiWeakSegLib.cohort.case import Box, Case, SegmentClass
 from SemiWeakSegLib.cohort.cohort import Cohort
 from SemiWeakSegLib.cohort.geometry import Geometry
 from SemiWeakSegLib.cohort.images import write_label, write_scalar
@@ -26,7 +27,7 @@ from SemiWeakSegLib.learning.report import write_report
 from SemiWeakSegLib.learning.report.curves import collect_curves
 from SemiWeakSegLib.learning.report.markup import clock, escape, plain, table
 from SemiWeakSegLib.learning.report.pictures import choose_cases
-from SemiWeakSegLib.learning.report.record import read_record
+from SemiWeakSegLib.learning.report.record import ANNOTATED, read_record
 from SemiWeakSegLib.learning.report.slices import choose_view, window_around
 from SemiWeakSegLib.runs import EventLog, RunFolder, RunRequest
 
@@ -229,6 +230,57 @@ class TestCompleteRun:
     def test_again_gives_the_same_page(self, complete):
         before = (complete.report / "report.html").read_bytes()
         assert write_report(complete).read_bytes() == before
+
+
+class TestWeakSupervision:
+    """What the methods of weak supervision say of themselves."""
+
+    def make(self, tmp_path, **annotation):
+        cohort = make_cohort(tmp_path, FLAT, 2)
+        cases = [dataclasses.replace(case, **annotation) for case in cohort.cases]
+        run = make_run(tmp_path, cohort.with_cases(cases))
+        return run, EventLog(run.events_path)
+
+    def words(self, run):
+        return Page(write_report(run)).words
+
+    def test_seeds_of_a_classifier(self, tmp_path):
+        run, log = self.make(tmp_path)
+        measured = {"share": 0.0312, "accuracy": 0.75, "precision": 0.91, "recall": 0.4}
+        unknown = {"share": 0.01, "accuracy": None, "precision": None, "recall": None}
+        log.append(
+            "seeds",
+            cases=7,
+            background=0.5,
+            undecided=0.4,
+            note="no training case is known not to show <wall>",
+            per_class={"cavity": measured, "wall & <rim>": unknown},
+        )
+        words = self.words(run)
+        assert "left seeds in 7 cases" in words
+        assert "cavity 0.75 0.91 0.40 0.0312" in words
+        assert "known not to show <wall>" in words
+
+    def test_rounds_of_refinement_count_once(self, tmp_path):
+        run, log = self.make(tmp_path)
+        for index, change in ((1, 0.5), (1, 0.123), (2, 0.0)):
+            log.append("refinement", round=index, change=change, cases=4, message="")
+        words = self.words(run)
+        assert "Rounds of refinement" in words
+        assert "1 12.3 4 2 0.0 4" in words
+        assert "50.0" not in words
+
+    def test_other_methods_have_neither(self, tmp_path):
+        words = self.words(self.make(tmp_path)[0])
+        assert "Rounds of refinement" not in words
+        assert "Seeds from image tags" not in words
+
+    def test_a_boxed_case_is_annotated(self, tmp_path):
+        box = Box(1, (0.0, 0.0), (4.0, 4.0), ((1.0, 0.0), (0.0, 1.0)))
+        bare = read_record(self.make(tmp_path / "bare", role="train")[0])
+        boxed = read_record(self.make(tmp_path / "boxed", role="train", boxes=(box,))[0])
+        assert boxed.group("case_00") == ANNOTATED
+        assert bare.group("case_00") != ANNOTATED
 
 
 class TestIncompleteRuns:

@@ -19,6 +19,7 @@ from SemiWeakSegLib.learning.terms import StageContext, Step, TagClassificationT
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import SettingsError, Tags
 from SemiWeakSegLib.methods.menu import METHODS, missing_requirements
+from SemiWeakSegLib.methods.terms import parse_term
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.scans import make_plan, make_store, save
 from Testing.learning.tagged import make_tagged_cohort
@@ -26,7 +27,7 @@ from Testing.learning.tiny import make_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = {"augmentation": "standard", "saliency": "contrast"}
+QUICK = {"augmentation": "standard", "saliency": "contrast", "validations": 2}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,13 @@ class TestUnitTags:
         box = Box(1, (3.0, 3.0), (4.0, 4.0), ((1.0, 0.0), (0.0, 1.0)))
         store = store_of(tmp_path, (8, 8), SLICES, boxes=(box,), sizes={2: (0.0, 0.0)})
         assert unit_tags(store, 0).tolist() == [[1, 0]]
+
+    def test_slices_that_no_box_of_a_class_meets_do_not_show_it(self, tmp_path):
+        box = Box(1, (3.0, 3.0, 1.5), (4.0, 4.0, 2.0), tuple(map(tuple, np.eye(3))))
+        store = store_of(tmp_path, (4, 8, 8), SLICES, boxes=(box,))
+        found = unit_tags(store, 0)[:, 0].tolist()
+        assert found == [0, -1, -1, 0]
+        assert (unit_tags(store, 0)[:, 1] == -1).all()
 
     def test_nothing_known_is_not_tagged(self, tmp_path):
         store = store_of(tmp_path, (8, 8), SLICES)
@@ -152,10 +160,17 @@ class TestSettings:
         assert "image tags" in missing_requirements(Tags, summary(bare))[0]
 
 
+@pytest.mark.usefixtures("no_report")
 class TestTraining:
     def test_tags_alone_segment_pictures(self, pictures, tmp_path):
         run = make_run(
-            tmp_path / "run", pictures, "tags", settings=QUICK, steps=120, predict=("test",)
+            tmp_path / "run",
+            pictures,
+            "tags",
+            settings=QUICK,
+            steps=120,
+            plan={"batch_labeled": 4},
+            predict=("test",),
         )
         assert work(run) == "finished"
         metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
@@ -187,11 +202,13 @@ class TestTraining:
             "pooling": "log_sum_exp",
             "saliency": "gradient",
             "evidence": "grad_cam",
+            "validations": 2,
         }
-        whole = make_run(tmp_path / "whole", pictures, "tags", settings=settings, steps=10)
+        request = {"steps": 10, "settings": settings, "plan": {"batch_labeled": 4}}
+        whole = make_run(tmp_path / "whole", pictures, "tags", **request)
         work(whole)
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
-        broken = make_run(tmp_path / "broken", pictures, "tags", settings=settings, steps=10)
+        broken = make_run(tmp_path / "broken", pictures, "tags", **request)
         original = trainer.StageTrainer.step
         for steps, resume in ((2, False), (4, True)):
             left = iter(range(steps))
@@ -220,6 +237,15 @@ class TestTraining:
         stages = {event["name"]: event for event in events(run, "stage")}
         assert stages["classifier"]["labeled"] == stages["segment"]["labeled"] == 24
         assert events(run, "seeds")[0]["cases"] == 23
+
+    def test_a_frozen_teacher_learns_the_seeds(self, pictures, tmp_path):
+        """Nothing else is labeled."""
+        term = parse_term("pseudo_label:1,teacher=frozen").to_dict()
+        run = make_run(tmp_path / "run", pictures, "tags", steps=6, terms=[term])
+        assert work(run) == "finished"
+        stages = {event["name"]: event for event in events(run, "stage")}
+        assert list(stages) == ["classifier", "teacher", "segment"]
+        assert stages["teacher"]["labeled"] == stages["segment"]["labeled"] == 24
 
     def test_needs_tags(self, pictures, tmp_path):
         bare = pictures.with_cases(

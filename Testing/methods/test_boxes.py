@@ -2,7 +2,7 @@
 
 import pytest
 
-from SemiWeakSegLib.methods import Boxes, BoxTerm, SettingsError, parse_term
+from SemiWeakSegLib.methods import Boxes, BoxTerm, SettingsError, SizeTerm, parse_term
 from SemiWeakSegLib.methods.box_bounds import USUAL_SHARES
 
 
@@ -22,6 +22,13 @@ class TestSizeShares:
     def test_the_wrong_way_round_is_refused(self):
         with pytest.raises(SettingsError, match=r"size_low is 0\.6 and size_high 0\.4"):
             Boxes.from_dict({"size_low": 0.6, "size_high": 0.4})
+
+
+def test_both_ways_to_bound_boxes_have_one_set_of_usual_shares():
+    fields = {each.name: each for each in SizeTerm.descriptions()}
+    assert fields["box_low"].default is fields["box_high"].default is None
+    for number in USUAL_SHARES[2] + USUAL_SHARES[3]:
+        assert any(f"{number:g} of" in fields[name].help for name in ("box_low", "box_high"))
 
 
 def test_the_term_is_addable():

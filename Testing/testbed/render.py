@@ -225,6 +225,18 @@ class PlotView(View):
             line.SetLabel(series.GetName())
             line.SetColorF(*series.GetColor())
             line.SetWidth(series.GetLineWidth())
+            # The numbers of MRML's styles are those of VTK's.
+            line.GetPen().SetLineType(series.GetLineStyle())
+            line.SetMarkerStyle(series.GetMarkerStyle())
+            line.SetMarkerSize(series.GetMarkerSize())
+        for axis, isAuto, ends in (
+            (vtk.vtkAxis.BOTTOM, node.GetXAxisRangeAuto(), node.GetXAxisRange()),
+            (vtk.vtkAxis.LEFT, node.GetYAxisRangeAuto(), node.GetYAxisRange()),
+        ):
+            if not isAuto:
+                self._chart.GetAxis(axis).SetBehavior(vtk.vtkAxis.FIXED)
+                self._chart.GetAxis(axis).SetRange(*ends)
+        self._chart.GetAxis(vtk.vtkAxis.BOTTOM).SetLogScale(bool(node.GetXAxisLogScale()))
 
 
 def shows_color(image, color: tuple[float, float, float], tolerance: int = 60) -> bool:

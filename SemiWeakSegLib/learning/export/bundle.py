@@ -16,7 +16,7 @@ from ...cohort import Cohort
 from ...runs import RunFolder
 from ...runs.atomic import plain, write_json, write_text
 from ..inference import OVERLAP
-from ..networks import NORMALISATIONS
+from ..networks import NORMALISATIONS, is_segmenter
 from ..saved_model import SavedModel, load_model, save_tensors
 from .exchange import ExportError, require_same, trace
 from .readme import licence_note, readme
@@ -56,7 +56,7 @@ def export_bundle(run: RunFolder, out: Path | str) -> Path:
 
 def network_config(settings: dict[str, Any]) -> dict[str, Any]:
     """The plan's network in MONAI's own terms."""
-    if settings["name"] != "unet":
+    if not is_segmenter(settings):
         raise ExportError(f"a bundle cannot describe a network named {settings['name']!r}")
     return {
         "_target_": "UNet",

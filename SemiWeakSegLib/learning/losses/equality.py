@@ -10,6 +10,9 @@ from .simplex import full_precision
 FORMS = ("l2", "kl", "reverse_kl", "prior_aware")
 # Proportions below this count as this: a class that is never there must not cost infinitely much.
 LEAST = 1e-6
+# Below this a predicted proportion has no slope any more: far below one voxel of any image, so that
+# a class that has all but vanished is still called back.
+VANISHED = 1e-20
 
 
 def equality_loss(
@@ -46,7 +49,7 @@ def equality_loss(
         log_ratio = proportions.clamp_min(LEAST).log() - usual.log()
         return (proportions * log_ratio).sum(dim=1).mean()
     if form == "reverse_kl":
-        return (own - target * proportions.clamp_min(LEAST).log()).sum(dim=1).mean()
+        return (own - target * proportions.clamp_min(VANISHED).log()).sum(dim=1).mean()
     if form == "prior_aware":
         if dual is None:
             raise ValueError("The prior-aware loss needs its dual variable.")

@@ -31,6 +31,13 @@ class Bounds:
         self.rows = rows
         self.attribute = attribute
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether any end of any case is one."""
+        low = lowest_of(self.attribute)
+        ends = ((rows[..., 0] > low, np.isfinite(rows[..., 1])) for rows in self.rows.values())
+        return any(each.any() for pair in ends for each in pair)
+
     def of(self, batch: Batch) -> torch.Tensor:
         """(B, K, D, 2) on the CPU, background first; it and what is not known are free."""
         plan = self.store.plan

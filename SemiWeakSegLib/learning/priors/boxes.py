@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from ...methods.box_bounds import shares_of_box
+from ..knowledge import PlannedBox
 from ..store import CaseStore
 from .base import free_bounds
 
@@ -14,22 +16,26 @@ class BoxPrior:
     """A class fills between ``low`` and ``high`` of the boxes drawn around its objects.
 
     (Kervadec et al., Bounding boxes for weakly supervised segmentation, MIDL 2020.) Of several
-    slices each is only bounded by the boxes' area in it: the part of a box that an object fills
-    differs from slice to slice. Classes without a box are not bounded, nor cases that are not
-    trained on.
+    slices each is only bounded by the boxes' area in it, unless the boxes were drawn slice by
+    slice: the part of a solid box that an object fills differs from slice to slice. Classes without
+    a box are not bounded, nor cases that are not trained on.
+
+    A share that is not given is the usual one of flat or solid boxes; where both are usual they
+    yield to sizes that are stated.
     """
 
     source = "its boxes"
-    certain = True
 
-    def __init__(self, low: float = 0.5, high: float = 0.9):
-        if not 0 <= low <= high <= 1:
+    def __init__(self, low: float | None = None, high: float | None = None):
+        ends = [each for each in (low, high) if each is not None]
+        if ends != sorted(ends) or not all(0 <= each <= 1 for each in ends):
             raise ValueError(
-                f"a class fills between {low:g} and {high:g} of its boxes: give two shares "
-                "between 0 and 1, the lower one first"
+                f"a class fills between {' and '.join(f'{each:g}' for each in ends)} of its boxes: "
+                "give shares between 0 and 1, the lower one first"
             )
         self.low = low
         self.high = high
+        self.certain = bool(ends)
 
     def of_case(self, index: int, store: CaseStore) -> np.ndarray | None:
         """See `Prior`."""
@@ -38,11 +44,22 @@ class BoxPrior:
             return None
         units = entry.shape[1]
         result = free_bounds((units, store.plan.num_classes - 1, 1))
-        low, high = (self.low, self.high) if units == 1 else (0.0, 1.0)
+        boxes = store.knowledge[index].boxes
         for value, areas in box_sizes(index, store).items():
+            own = [box for box in boxes if box.class_index == value]
+            low, high = self._shares(own, units, store.plan.dimensions)
             result[:, value - 1, 0, 0] = low * areas
             result[:, value - 1, 0, 1] = high * areas
         return result
+
+    def _shares(self, boxes: list[PlannedBox], units: int, dimensions: int) -> tuple[float, float]:
+        """What holds for all boxes of a class, flat and solid ones."""
+        if units > 1 and not all(box.in_one_unit for box in boxes):
+            return 0.0, 1.0
+        shares = [
+            shares_of_box(min(dimensions, box.dimensions), self.low, self.high) for box in boxes
+        ]
+        return min(low for low, _ in shares), max(high for _, high in shares)
 
 
 def box_sizes(index: int, store: CaseStore) -> dict[int, np.ndarray]:

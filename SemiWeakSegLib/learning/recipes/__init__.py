@@ -55,6 +55,15 @@ def make_stages(
     own_terms = final.make_terms
     final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
     added = [make_term(request) for request in extra]
+    for request in extra:
+        if getattr(request.settings, "on", "") == "unlabeled_cases" and not workshop.unlabeled:
+            workshop.emit(
+                "warning",
+                message=(
+                    f"the term '{request.name}' does nothing: it acts on unlabeled cases and there "
+                    f"are none; let it act on all (--add {request.name},on=all)"
+                ),
+            )
     if any(term.uses_unlabeled for term in added):
         final.unlabeled = workshop.unlabeled
     asked = {getattr(request.settings, "teacher", None) for request in extra}
@@ -69,7 +78,15 @@ def make_stages(
         )
     frozen = "frozen" in asked
     if frozen and final.frozen_teacher is None:
-        first = first_segmenter(settings, workshop, "teacher", share=0.5)
+        # It learns from what the last stage will learn from: seeds, labels of a round.
+        first = first_segmenter(
+            settings,
+            workshop,
+            "teacher",
+            share=0.5,
+            labeled=final.labeled,
+            prepare=final.prepare,
+        )
         final.frozen_teacher = first
         stages.insert(len(stages) - 1, first)
     return stages

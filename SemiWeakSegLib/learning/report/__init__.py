@@ -49,6 +49,7 @@ def write_report(run: RunFolder) -> Path:
             making.training(record, curves),
             making.sizes(record, _scatters(record)),
             making.seeds(record),
+            making.rounds(record),
             results.all_cases(record),
             making.making(record),
             results.meanings(record),

@@ -146,6 +146,29 @@ def seeds(record: RunRecord) -> Markup:
     return section("Seeds from image tags", *parts, anchor="seeds")
 
 
+def rounds(record: RunRecord) -> Markup:
+    """How much the labels of each round of refinement differ from those before."""
+    # A round whose labels were made again after a breakdown counts once.
+    by_round = {event.get("round"): event for event in record.of_kind("refinement")}
+    rows = [
+        (plain(index), number(100 * event["change"], 1), plain(event.get("cases")))
+        for index, event in by_round.items()
+        if event.get("change") is not None
+    ]
+    if not rows:
+        return Markup("")
+    return section(
+        "Rounds of refinement",
+        paragraph(
+            "After each round the labels of the training cases were made anew from predictions "
+            "and what is known. Of the voxels that belong to an object before or after, so many "
+            "have changed; where hardly any do, the rounds are over."
+        ),
+        table(("round", "changed (%)", "cases"), rows, numeric=2),
+        anchor="rounds",
+    )
+
+
 def making(record: RunRecord) -> Markup:
     """Method, settings, terms, plan, budget, seed, device and versions."""
     return section(

@@ -79,7 +79,8 @@ class RunRecord:
             return OTHER
         if case.role != "train":
             return {"test": TEST, "validation": VALIDATION}[case.role]
-        return ANNOTATED if case.label is not None or case.points else UNANNOTATED
+        known = case.label is not None or case.points or case.boxes
+        return ANNOTATED if known else UNANNOTATED
 
     def measured_by_group(self) -> dict[str, list[dict]]:
         """The evaluation's cases by group: test first, then validation, then the rest."""

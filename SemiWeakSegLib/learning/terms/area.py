@@ -6,8 +6,8 @@ import torch
 
 from ...methods.terms import AreaTerm as AreaSettings
 from ..losses.area import area_loss
-from ..priors import combine, size_priors
 from .base import StageContext, Step, Term, mean_over
+from .size import known_sizes
 
 
 class AreaTerm(Term):
@@ -24,8 +24,7 @@ class AreaTerm(Term):
         self.settings = settings
 
     def start(self, context: StageContext) -> None:
-        priors = size_priors(self.settings, context.store, context.classes, context.products)
-        self.bounds = combine(priors, context.store)
+        self.bounds = known_sizes(self.settings, context, self.name)
 
     def __call__(self, step: Step) -> torch.Tensor:
         values = []

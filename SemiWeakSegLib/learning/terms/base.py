@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,19 @@ class Step:
 
 @dataclasses.dataclass
 class StageContext:
-    """What a term may prepare itself from when its stage starts."""
+    """What a term may prepare itself from when its stage starts.
+
+    ``emit`` writes an event. ``average`` gives the mean of a tensor over the training processes,
+    which all must call it: for state that has to be the same in each of them.
+    """
 
     plan: Plan
     store: CaseStore
     products: Path
     device: torch.device
     classes: Sequence[SegmentClass] = ()
+    emit: Callable[..., None] = lambda kind, **fields: None
+    average: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor
 
 
 class Term:

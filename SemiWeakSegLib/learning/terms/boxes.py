@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
 from ...methods.terms import BoxTerm as BoxSettings
 from ..batches import Batch
-from ..boxes_in_patches import BoxInPatch, boxes_in_patch, is_flat, strip_count
+from ..boxes_in_patches import SLACK_VOXELS, BoxInPatch, boxes_in_patch, strip_count
 from ..knowledge import PlannedBox
 from ..losses.boxes import box_share, strip_shares
 from ..losses.size import size_penalty
@@ -24,7 +26,8 @@ class BoxTerm(Term):
 
     Only what a patch shows whole is bounded: strips that lie in the image and in the patch, boxes
     whose part in the image lies in the patch. The size a case or class states (``Case.sizes``,
-    ``SegmentClass.size_bounds``) stands before the usual shares of a box.
+    ``SegmentClass.size_bounds``) stands before the usual shares of a box. Boxes that no patch can
+    show whole are named in a warning.
     """
 
     name = "boxes"
@@ -35,10 +38,33 @@ class BoxTerm(Term):
 
     def start(self, context: StageContext) -> None:
         self.store = context.store
-        self.usual = self.settings.size_shares(context.plan.dimensions)
         self.sizes = {
             each.index: each.size_bounds for each in context.classes if each.size_bounds is not None
         }
+        self.volumes: dict[tuple[int, int], float] = {}
+        self._warn_of_big_boxes(context)
+
+    def _warn_of_big_boxes(self, context: StageContext) -> None:
+        patch, total, big = np.array(context.plan.patch_size), 0, []
+        for index, known in context.store.knowledge.items():
+            shape = np.array(context.store.entries[index].shape[2:])
+            for box in known.boxes:
+                extent = np.ptp(box.corners[:, 1:].clip(-0.5, shape - 0.5), axis=0)
+                total += 1
+                if (extent > patch + 2 * SLACK_VOXELS).any():
+                    big.append(extent)
+        if not big:
+            return
+        needed = [math.ceil(edge - SLACK_VOXELS) for edge in np.maximum(np.max(big, axis=0), patch)]
+        context.emit(
+            "warning",
+            message=(
+                f"{len(big)} of {total} boxes are larger than the patch {patch.tolist()}: their "
+                "size is not bounded, nor are strips that no patch shows whole; a patch of at "
+                f"least {needed} voxels would show them (--plan patch_size="
+                f"{','.join(map(str, needed))})"
+            ),
+        )
 
     def __call__(self, step: Step) -> torch.Tensor:
         if step.labeled is None:
@@ -81,10 +107,8 @@ class BoxTerm(Term):
         complete = view.holds(corners, shape[2:]).all()
         clipped = corners.clip(-0.5, np.array(shape[2:]) - 0.5)
         whole = complete or view.holds(clipped, shape[2:]).all()
-        section = not is_flat(box) and shape[1] > 1
-        low, high = self._size_shares(case, box)
-        # Of a slice through a box nothing is sure but that it holds some of the object.
-        low = 0.0 if section else low
+        section = not box.in_one_unit and shape[1] > 1
+        low, high = self._section_shares(case, box) if section else self._size_shares(case, box)
         if whole:
             share = box_share(foreground, found.inside, empty=low)
             sizes.add(share[None], [low], [high])
@@ -113,16 +137,50 @@ class BoxTerm(Term):
         The size stated for the case or the class says more than the usual shares, where the class
         has this box alone; bounds given in the settings hold beside it.
         """
-        case, value = self.store.cases[index], box.class_index
-        stated = case.sizes.get(value, self.sizes.get(value))
-        alone = sum(each.class_index == value for each in case.boxes) == 1
-        if stated is None or not alone:
-            return self.usual
-        low, high = (min(1.0, each / float(np.prod(2 * box.halves))) for each in stated)
+        usual = self._usual(box)
+        stated = self._stated(index, box)
+        if stated is None:
+            return usual
+        volume = self._volume_in_image(index, box)
+        low, high = (min(1.0, each / volume) for each in stated)
         given = self.settings
         low = low if given.size_low is None else max(low, given.size_low)
         high = high if given.size_high is None else min(high, given.size_high)
-        return (low, high) if low <= high else self.usual
+        return (low, high) if low <= high else usual
+
+    def _section_shares(self, index: int, box: PlannedBox) -> tuple[float, float]:
+        """The shares of a slice through a solid box, of which only the greatest is known.
+
+        A stated size is of the whole: the object may be thick here and thin elsewhere.
+        """
+        if self._stated(index, box) is None or self.settings.size_high is not None:
+            return 0.0, self._usual(box)[1]
+        return 0.0, 1.0
+
+    def _usual(self, box: PlannedBox) -> tuple[float, float]:
+        return self.settings.size_shares(min(self.store.plan.dimensions, box.dimensions))
+
+    def _stated(self, index: int, box: PlannedBox) -> tuple[float, float] | None:
+        """The size stated for the box's class, where the class has this box alone."""
+        case, value = self.store.cases[index], box.class_index
+        alone = sum(each.class_index == value for each in case.boxes) == 1
+        return case.sizes.get(value, self.sizes.get(value)) if alone else None
+
+    def _volume_in_image(self, index: int, box: PlannedBox) -> float:
+        """mm³ (mm² of 2-D images) of the box's part in the image, whose share is bounded."""
+        entry = self.store.entries[index]
+        shape = np.array(entry.shape[1:])
+        corners = box.corners[:, -len(entry.spacing) :]
+        outside = (corners < -0.5 - SLACK_VOXELS) | (corners > shape[1:] - 0.5 + SLACK_VOXELS)
+        if not outside.any():
+            return box.volume
+        # The class has this box alone, so its number says which box it is.
+        key = (index, box.class_index)
+        if key not in self.volumes:
+            _, inside = box.on_grid(tuple(shape))
+            voxel = math.prod(entry.spacing) * entry.thickness
+            self.volumes[key] = max(1, np.count_nonzero(inside)) * voxel
+        return self.volumes[key]
 
     def _least_share(self, found: BoxInPatch, across: int | None) -> float:
         """The share of a strip that one voxel across it takes, or the setting where that is more.

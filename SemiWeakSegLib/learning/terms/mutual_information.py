@@ -8,13 +8,14 @@ import torch
 
 from ...methods.terms import MutualInformationTerm as MutualInformationSettings
 from ..losses.marginals import mean_probabilities, mutual_information_loss
-from .base import Step, Term
+from .base import StageContext, Step, Term
 
 
 class MutualInformationTerm(Term):
     """Confident predictions, all classes in use (Krause et al. 2010).
 
-    The marginal is a moving average over steps: one volume need not show every class.
+    The marginal is a moving average over steps, of all processes: one volume need not show every
+    class.
     """
 
     name = "mutual_information"
@@ -25,6 +26,10 @@ class MutualInformationTerm(Term):
         self.settings = settings
         self.pool: torch.Tensor | None = None
         self.coming: torch.Tensor | None = None
+        self.average = lambda tensor: tensor
+
+    def start(self, context: StageContext) -> None:
+        self.average = context.average
 
     def __call__(self, step: Step) -> torch.Tensor:
         halves = step.halves(self.settings.on)
@@ -32,7 +37,7 @@ class MutualInformationTerm(Term):
             return step.zero()
         logits = torch.cat([each for _, each in halves])
         mask = torch.cat([batch.valid[:, 0] for batch, _ in halves])
-        mean = mean_probabilities(logits.detach().softmax(dim=1), mask)
+        mean = self.average(mean_probabilities(logits.detach().softmax(dim=1), mask))
         if self.pool is not None:
             memory = self.settings.memory
             mean = memory * self.pool.to(mean) + (1 - memory) * mean

@@ -19,7 +19,7 @@ class PriorTerm(Term):
     """Draws the mean class proportions of the batch to those of the labeled cases.
 
     Of a batch and not of each image, which may differ from the mean. The prior-aware form owns a
-    dual variable that climbs after each step.
+    dual variable that climbs after each step, by the mean over all processes.
     """
 
     name = "prior"
@@ -33,6 +33,7 @@ class PriorTerm(Term):
     def start(self, context: StageContext) -> None:
         self.usual = usual_proportions(context.store, context.classes).to(context.device)
         self.dual = start_dual(self.usual)
+        self.average = context.average
 
     def __call__(self, step: Step) -> torch.Tensor:
         mean = _mean_proportions(step, self.settings.on)
@@ -43,7 +44,7 @@ class PriorTerm(Term):
 
     def after_step(self, step: Step) -> None:
         if self.settings.form == "prior_aware" and self.mean is not None:
-            self.dual = dual_ascent(self.dual, self.mean, self.settings.dual_rate)
+            self.dual = dual_ascent(self.dual, self.average(self.mean), self.settings.dual_rate)
 
     def state_dict(self) -> dict[str, Any]:
         return {"dual": self.dual}

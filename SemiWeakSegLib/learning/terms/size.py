@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from ...methods.size_sources import SizeSources
 from ...methods.terms import SizeTerm as SizeSettings
 from ..losses.size import size_penalty, soft_proportions
-from ..priors import combine, size_priors
+from ..priors import Bounds, combine, size_priors
 from ..schedules import barrier_sharpness
 from .base import StageContext, Step, Term, mean_over
 
@@ -26,8 +27,7 @@ class SizeTerm(Term):
         self.settings = settings
 
     def start(self, context: StageContext) -> None:
-        priors = size_priors(self.settings, context.store, context.classes, context.products)
-        self.bounds = combine(priors, context.store)
+        self.bounds = known_sizes(self.settings, context, self.name)
 
     def __call__(self, step: Step) -> torch.Tensor:
         values = []
@@ -47,3 +47,18 @@ class SizeTerm(Term):
             )
             values.append((value, count))
         return mean_over(values, step)
+
+
+def known_sizes(settings: SizeSources, context: StageContext, term: str) -> Bounds:
+    """What the sources of a term say of the sizes; warns where that is nothing."""
+    priors = size_priors(settings, context.store, context.classes, context.products)
+    bounds = combine(priors, context.store)
+    if not bounds.says_anything:
+        context.emit(
+            "warning",
+            message=(
+                f"the term '{term}' does nothing: no size of any case is bounded; give the classes "
+                "bounds (cohort sizes --save), or the cases sizes, tags or boxes"
+            ),
+        )
+    return bounds

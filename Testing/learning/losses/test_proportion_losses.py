@@ -71,6 +71,14 @@ class TestEquality:
         s = torch.tensor(simplex((2, 3)), requires_grad=True)
         assert torch.autograd.gradcheck(lambda each: equality_loss(each, q, form, dual), s)
 
+    def test_a_class_that_has_vanished_is_called_back(self):
+        """Far below a voxel's share the divergence from the known still has its full slope."""
+        logits = torch.tensor([[[[0.0]], [[-30.0]]]], requires_grad=True)
+        share = logits.softmax(dim=1).flatten(2).mean(dim=2)
+        assert share[0, 1] < 1e-12
+        equality_loss(share, torch.tensor([0.8, 0.2]), "reverse_kl").backward()
+        assert logits.grad[0, 1].item() == pytest.approx(-0.2, rel=1e-4)
+
     def test_what_does_not_fit_is_refused(self):
         s = torch.full((2, 3), 1 / 3)
         with pytest.raises(ValueError, match="got"):

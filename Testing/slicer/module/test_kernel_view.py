@@ -210,6 +210,14 @@ class TestEnd:
         assert panel.kernel.node is None
         assert overlays() == {None}
 
+    def test_it_goes_with_its_image(self, panel, shown, volume):
+        import slicer
+
+        slicer.mrmlScene.RemoveNode(volume)
+        testbed.process_events(SETTLE_MS)
+        assert panel.kernel.node is None
+        assert "Show an image first" in shown.label.text
+
     def test_a_closed_scene_ends_it(self, panel, shown):
         import slicer
 

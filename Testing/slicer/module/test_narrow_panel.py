@@ -51,6 +51,15 @@ def test_a_section_fits_the_panel(filled, name):
     assert filled.panels[name].widget.minimumSizeHint.width() <= WIDEST
 
 
+@pytest.mark.parametrize("kind", [1, 2])
+def test_refining_fits_the_panel(filled, kind):
+    panel = filled.panels["results"]
+    panel.ui.refineSelector.setCurrentIndex(kind)
+    testbed.process_events(20)
+    assert not panel.ui.refineSettings.isHidden()
+    assert panel.widget.minimumSizeHint.width() <= WIDEST
+
+
 @pytest.mark.parametrize("form", ["folders", "list", "volumes", "split"])
 def test_a_form_of_the_cohort_fits_the_panel(filled, form):
     filled.panels["cohort"].openForm(form)

@@ -79,6 +79,12 @@ class TestPlacing:
         assert not panel.ui.pointsFrame.isHidden() and panel.ui.editorFrame.isHidden()
         assert panel.headline == "case1, Point"
 
+    def test_the_section_s_title_follows_the_mode(self, module, panel):
+        panel.ui.boxButton.click()
+        assert module.widget.ui.annotateSection.text.endswith("case1, Box")
+        panel.ui.pointButton.click()
+        assert module.widget.ui.annotateSection.text.endswith("case1, Point")
+
     def test_clicks_are_counted_and_saved_with_their_classes(self, panel, study):
         place(panel, TUMOR, (3, 3, 3), (4, 3, 3))
         place(panel, BACKGROUND, (9, 1, 5))
@@ -147,6 +153,16 @@ class TestPlacing:
         panel.ui.pointsTable.item(TUMOR, 2).setCheckState(qt.Qt.Unchecked)
         assert not listOf(panel, 2).GetDisplayVisibility()
         assert listOf(panel, 1).GetDisplayVisibility()
+
+    def test_who_places_sees_them(self, panel):
+        import qt
+
+        shown = panel.ui.pointsTable.item(TUMOR, 2)
+        shown.setCheckState(qt.Qt.Unchecked)
+        assert not listOf(panel, TUMOR).GetDisplayVisibility()
+        place(panel, TUMOR, (3, 3, 3))
+        assert listOf(panel, TUMOR).GetDisplayVisibility()
+        assert panel.ui.pointsTable.item(TUMOR, 2).checkState() == qt.Qt.Checked
 
     def test_a_double_click_goes_from_point_to_point(self, panel):
         place(panel, LIVER, (3, 3, 3), (4, 5, 6))
@@ -253,6 +269,13 @@ class TestCase:
         assert pointList.GetName() == pointList.GetNthControlPointLabel(0) == "hepar"
         assert pointList.GetDisplayNode().GetSelectedColor() == pytest.approx((1.0, 0.0, 0.0))
         assert panel.ui.pointsTable.item(1, 0).text() == "hepar"
+
+    def test_a_class_s_new_color_is_followed_and_a_person_s_own_name_stays(self, panel, study):
+        place(panel, LIVER, (1, 1, 1))
+        listOf(panel, 2).SetName("mine")
+        study.setClasses([SegmentClass(1, "liver", (1.0, 0.0, 0.0)), study.classes[1]])
+        assert listOf(panel, 1).GetDisplayNode().GetSelectedColor() == pytest.approx((1.0, 0, 0))
+        assert listOf(panel, 2).GetName() == "mine"
 
     def test_a_new_class_can_be_pointed_at(self, panel, study):
         place(panel, LIVER, (1, 1, 1))

@@ -48,6 +48,18 @@ def test_settings_that_differ_in_the_unit_are_called_differently(application):
     form.widget.deleteLater()
 
 
+@pytest.mark.parametrize("name", ["scribble_crf", "tags"])
+def test_a_title_stands_where_the_name_would_not_do(application, name):
+    from SemiWeakSegLib.panels.settings_form import SettingsForm
+
+    form = SettingsForm(METHODS[name].descriptions())
+    texts = {key: label.text for key, label in form.labels.items()}
+    assert (texts["gate"], texts["gate_mm"]) == ("Gate", "Gate reach")
+    assert texts["crf_weight"] == "CRF weight"
+    assert texts["learning_rate"] == "Learning rate"
+    form.widget.deleteLater()
+
+
 def widgetOf(form, name):
     return form.editors[name].widget
 

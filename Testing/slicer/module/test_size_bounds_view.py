@@ -98,6 +98,12 @@ class TestTable:
         typeIn(view, "classUpper1", 20.0)
         assert boundsOf(study)[0] == (123.4567891, 20000.0)
 
+    def test_bounds_too_small_for_the_unit_are_not_lost(self, view, study):
+        tiny = (0.1, 0.4)  # mm³, shown in cm³
+        study.setSizeBounds({1: tiny})
+        typeIn(view, "classUpper2", 20.0)
+        assert boundsOf(study) == [tiny, (0.0, 20000.0)]
+
     def test_crossed_bounds_are_said_and_not_kept(self, view, study):
         study.setSizeBounds({1: (250.0, 1500.0)})
         typeIn(view, "classLower1", 2.0)
@@ -147,6 +153,22 @@ class TestPlot:
         assert chart.GetNumberOfPlotSeriesNodes() == 4
         view.ui.sizeUnitSelector.currentIndex = 1
         assert "mm³" in chart.GetXAxisTitle()
+
+    def test_it_is_drawn_when_something_changed_only_and_goes_with_the_cohort(
+        self, module, panel, view, checked, monkeypatch
+    ):
+        view.ui.sizePlotButton.click()
+        drawn = []
+        draw = view.distribution.draw
+        monkeypatch.setattr(
+            view.distribution, "draw", lambda *given: (drawn.append(given), draw(*given))
+        )
+        panel.refresh()
+        assert drawn == []
+        checked.setSizeBounds({1: (250.0, 1500.0)})
+        assert len(drawn) == 1
+        module.logic.closeCohort()
+        assert view.distribution.chart is None
 
     def test_without_views_the_chart_is_in_the_scene(self, view, checked):
         view.ui.sizePlotButton.click()

@@ -119,6 +119,19 @@ class TestViews:
         picture.remove()
         assert composite.GetForegroundVolumeID() == chosen.GetID()
 
+    @pytest.mark.parametrize("shownAgain", [False, True])
+    def test_an_overlay_that_was_deleted_leaves_the_views_as_they_were(self, picture, shownAgain):
+        grid = GRIDS["axial"]
+        volume, map_ = volumeOf(noise(grid), grid), volumeOf(noise(grid, 1), grid)
+        composite = view(volume, map_)
+        picture.show(volume, worldOf(volume, (5, 4, 3)), SHAPE)
+        slicer.mrmlScene.RemoveNode(picture.node)
+        if shownAgain:
+            picture.show(volume, worldOf(volume, (5, 4, 3)), SHAPE)
+        picture.remove()
+        assert composite.GetForegroundVolumeID() == map_.GetID()
+        assert composite.GetForegroundOpacity() == pytest.approx(0.25)
+
     def test_it_follows_to_another_volume(self, picture):
         grid = GRIDS["axial"]
         first, second = volumeOf(noise(grid), grid), volumeOf(noise(grid, 1), grid)

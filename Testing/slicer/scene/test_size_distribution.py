@@ -172,6 +172,15 @@ class TestChart:
         assert distribution.chart is None
         assert distribution.show() is False
 
+    def test_the_legend_has_room_of_its_own(self, distribution):
+        classes = [SegmentClass(1, "liver", size_bounds=(10_000.0, 60_000.0))]
+        distribution.draw(classes, {1: [20_000.0, 50_000.0]}, ("cm³", 1000.0))
+        chart = distribution.chart
+        assert list(chart.GetXAxisRange()) == pytest.approx([7.5, 90.0])
+        assert not chart.GetXAxisRangeAuto()
+        distribution.draw(classes, {1: [20.0, 50_000.0]}, ("cm³", 1000.0))
+        assert chart.GetXAxisLogScale() and chart.GetXAxisRangeAuto()
+
     def test_it_can_be_drawn(self, distribution):
         from Testing.testbed import render
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from SemiWeakSegLib.cohort import Box, Case, Cohort, Geometry, SegmentClass, write_label
+from SemiWeakSegLib.scene import signature, stored_cohort
 from SemiWeakSegLib.scene.annotation_files import versionOf
 from SemiWeakSegLib.scene.case_ids import distinctId, fileSafe
 from SemiWeakSegLib.scene.errors import SceneError
@@ -570,22 +571,32 @@ class TestManyCases:
         )
         return study
 
-    def best(self, action) -> float:
-        times = []
-        for number in range(5):
-            start = time.perf_counter()
-            action(number)
-            times.append(time.perf_counter() - start)
-        return min(times)
+    def counted(self, monkeypatch, module, name: str) -> list[object]:
+        """Grows with each call of a module's function."""
+        calls, function = [], getattr(module, name)
 
-    def test_a_thousand_roles_are_set_and_saved_in_no_time(self, many):
-        ids = [case.id for case in many.cohort.cases]
-        seconds = self.best(lambda n: many.setRole(ids, ("test", "train")[n % 2]))
-        assert onDisk(many).cases[999].role == "test"
-        assert seconds < 0.1
+        def count(*given, **named):
+            calls.append(given)
+            return function(*given, **named)
 
-    def test_the_signature_of_a_thousand_cases_too(self, many):
-        assert self.best(lambda _n: many.signature()) < 0.1
+        monkeypatch.setattr(module, name, count)
+        return calls
+
+    def test_a_thousand_roles_are_one_file_written_and_no_label_read(self, many, monkeypatch):
+        written = self.counted(monkeypatch, stored_cohort, "write_text")
+        encoded = self.counted(monkeypatch, stored_cohort, "encode")
+        read = self.counted(monkeypatch, sitk, "ReadImage")
+        many.setRole([case.id for case in many.cohort.cases], "test")
+        assert {case.role for case in onDisk(many).cases} == {"test"}
+        assert (len(written), len(encoded), len(read)) == (1, 1, 0)
+
+    def test_the_signature_of_a_thousand_cases_is_encoded_once(self, many, monkeypatch):
+        encoded = self.counted(monkeypatch, signature, "encode")
+        asked = self.counted(monkeypatch, signature, "_state")
+        assert len({many.signature() for _again in range(5)}) == 1
+        assert len(encoded) == 1
+        # The label file that all cases share is asked about once each time, not a thousand times.
+        assert len(asked) == 5 * (1000 + 1)
 
     def test_the_file_is_plain_json_of_schema_1(self, many):
         document = json.loads(many.path.read_text(encoding="utf-8"))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
 from SemiWeakSegLib.runs import EventLog, RunFolder, RunRequest
-from SemiWeakSegLib.scene.watching import RunWatcher, describe, summaryOfRun
+from SemiWeakSegLib.scene.watching import READ_AT_ONCE, RunWatcher, describe, summaryOfRun
 
 
 @pytest.fixture
@@ -183,8 +182,8 @@ class TestDamage:
         assert RunWatcher(run).poll().newEvents == []
 
 
-class TestSpeed:
-    def test_ten_thousand_events_never_stop_the_window(self, run):
+class TestManyEvents:
+    def test_ten_thousand_events_are_read_in_parts(self, run):
         event = {
             **{"kind": "progress", "time": 1.0, "stage": "segment", "total": 10_000},
             **{"losses": {"a": 0.123456789, "b": 0.2, "total": 0.3}, "rate": 1.0, "eta": 3.0},
@@ -192,16 +191,14 @@ class TestSpeed:
         text = "".join(json.dumps({**event, "step": step}) + "\n" for step in range(10_000))
         run.events_path.write_text(text, encoding="utf-8")
         run.write_status("finished")
-        watcher, times, told = RunWatcher(run), [], 0
+        watcher, told = RunWatcher(run), []
         while True:
-            start = time.perf_counter()
             update = watcher.poll()
-            times.append(time.perf_counter() - start)
-            told += len(update.newEvents)
+            told.append(len(update.newEvents))
             if update.hasEnded:
                 break
-        assert told == 10_000
-        assert sorted(times)[len(times) // 2] < 0.05
+        assert sum(told) == 10_000
+        assert max(told) <= READ_AT_ONCE / min(map(len, text.splitlines()))
 
 
 class TestSummary:
