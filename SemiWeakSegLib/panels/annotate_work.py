@@ -211,11 +211,11 @@ class AnnotateWork:
             self._say("")
         self._onShown()
 
-    def addBox(self, classIndex: int) -> None:
-        """A new box where the slice views cross."""
+    def addBox(self, classIndex: int, oneSlice: bool) -> None:
+        """A new box where the slice views cross, solid or in one slice."""
         boxes = self.session.boxes
         if boxes is not None:
-            self.attempt(lambda: addBox(boxes, classIndex, crossing(boxes.volume)))
+            self.attempt(lambda: addBox(boxes, classIndex, crossing(boxes.volume), oneSlice))
             self._onShown()
 
     def addBoxOfPoints(self, classIndex: int) -> None:

@@ -23,13 +23,13 @@ CLASS, SIZE, SHOWN = range(3)
 class BoxesView:
     """Keeps the table equal to the ROI nodes it shows; sizes follow while a box is dragged.
 
-    ``onAdd(classIndex)`` is called for a new box, ``onRemove(boxes)`` for the selected ones.
+    ``onAdd(classIndex, oneSlice)`` is called for a new box, ``onRemove(boxes)`` for those selected.
     """
 
     def __init__(
         self,
         ui: Any,
-        onAdd: Callable[[int], None],
+        onAdd: Callable[[int, bool], None],
         onRemove: Callable[[list[slicer.vtkMRMLMarkupsROINode]], None],
     ) -> None:
         self._ui = ui
@@ -108,7 +108,7 @@ class BoxesView:
     def _onAddClicked(self) -> None:
         row = int(self._ui.boxClassSelector.currentIndex)
         if 0 <= row < len(self._classes):
-            self._onAdd(self._classes[row].index)
+            self._onAdd(self._classes[row].index, bool(self._ui.oneSliceCheckBox.checked))
 
     def _onRemoveClicked(self) -> None:
         self._onRemove(self.selected())

@@ -155,14 +155,18 @@ def saveAnnotation(study: Study, annotation: Annotation) -> SaveReport:
 
 
 def addBox(
-    annotation: Annotation, classIndex: int, at: tuple[float, float, float] | None = None
+    annotation: Annotation,
+    classIndex: int,
+    at: tuple[float, float, float] | None = None,
+    oneSlice: bool = False,
 ) -> slicer.vtkMRMLMarkupsROINode:
     """Add a box of a class along the image's axes, to be placed by hand.
 
-    ``at``: its centre in the scene's world (RAS, mm); the middle of the image without it. Raises
-    SceneError when there is no such class.
+    ``at``: its centre in the scene's world (RAS, mm); the middle of the image without it.
+    ``oneSlice``: a flat box, exactly as thick as the slice nearest to it. Raises SceneError when
+    there is no such class.
     """
-    roi = box_drawing.newBox(annotation.volume, annotation.classes, classIndex, at)
+    roi = box_drawing.newBox(annotation.volume, annotation.classes, classIndex, at, oneSlice)
     box_drawing.mark(roi, annotation.case, annotation.cohortFile)
     annotation.markups.append(roi)
     return roi

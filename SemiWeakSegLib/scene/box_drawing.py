@@ -101,8 +101,12 @@ def newBox(
     classes: Sequence[SegmentClass],
     classIndex: int,
     at: Sequence[float] | None,
+    oneSlice: bool,
 ) -> slicer.vtkMRMLMarkupsROINode:
-    """An ROI along the image's axes, a quarter of its size, at a world point or in its middle."""
+    """An ROI along the image's axes, a quarter of its size, at a world point or in its middle.
+
+    ``oneSlice``: it is as thick as the slice it lies in, across the axis with the thickest slices.
+    """
     grid = gridOfVolume(volume)
     toLocal = arrayOf(ijkToRas(grid))
     sizes = np.asarray(grid.size, dtype=float)
@@ -110,8 +114,14 @@ def newBox(
         center = toLocal[:3, :3] @ ((sizes - 1) / 2) + toLocal[:3, 3]
     else:
         center = (np.linalg.inv(worldFromLocal(volume)) @ [*at, 1.0])[:3]
+    voxels = np.maximum(sizes * FIRST_SIZE, 1.0)
+    if oneSlice:
+        axis = int(np.argmax(grid.spacing))
+        index = np.linalg.inv(toLocal) @ [*center, 1.0]
+        index[axis] = np.clip(np.round(index[axis]), 0, sizes[axis] - 1)
+        center, voxels[axis] = (toLocal @ index)[:3], 1.0
     roi = newRoi(volume, classes, classIndex)
-    placeRoi(roi, center, toLocal[:3, :3] * np.maximum(sizes * FIRST_SIZE, 1.0))
+    placeRoi(roi, center, toLocal[:3, :3] * voxels)
     return roi
 
 

@@ -139,10 +139,10 @@ def side_by_side(
     return failed
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation over the seeds, in percent."""
-    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    return f"{100 * np.mean(values):.1f} ± {100 * deviation:.1f}"
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation over the seeds, in percent; of one seed its value alone."""
+    mean = f"{100 * np.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {100 * np.std(values, ddof=1):.1f}"
 
 
 def differences(paired: Sequence[float]) -> str:

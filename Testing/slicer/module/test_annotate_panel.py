@@ -365,6 +365,16 @@ class TestBoxes:
         table = panel.ui.boxesTable
         return [(table.item(r, 0).text(), table.item(r, 1).text()) for r in range(table.rowCount)]
 
+    def test_a_box_in_one_slice_is_flat(self, boxing, study):
+        boxing.ui.oneSliceCheckBox.click()
+        self.add(boxing, 0)
+        boxing.ui.oneSliceCheckBox.click()
+        self.add(boxing, 0)
+        boxing.ui.saveButton.click()
+        flat, solid = study.case("case1").boxes
+        shrunk = [b / a for a, b in zip(solid.size, flat.size, strict=True) if b < 0.99 * a]
+        assert len(shrunk) == 1
+
     def test_several_boxes_of_a_class_are_saved(self, boxing, study):
         for row in (0, 0, 1):
             self.add(boxing, row)

@@ -425,6 +425,26 @@ class TestBoxes:
         along = np.abs(np.array(box.axes) @ direction)
         assert np.allclose(np.sort(along, axis=1), [[0, 0, 1]] * 3, atol=1e-6)
 
+    @pytest.mark.parametrize("matrix", [None, RIGID], ids=["plain", "rigid"])
+    @pytest.mark.parametrize("name", ["oblique", "flipped"])
+    def test_a_flat_box_holds_one_slice(self, slicerScene, tmp_path, name, matrix):
+        grid = GRIDS[name]
+        study = study_on(tmp_path, grid)
+        if matrix is not None:
+            loadCase(study.case("a")).SetAndObserveTransformNodeID(transform(matrix).GetID())
+        annotation = openAnnotation(study, study.case("a"), "box")
+        addBox(annotation, 1, oneSlice=True)
+        saveAnnotation(study, annotation)
+        [box] = study.case("a").boxes
+        axis = int(np.argmax(grid.spacing))
+        indices = np.stack(np.indices(grid.size), axis=-1)
+        inside = box.contains(grid.to_physical(indices))
+        held = np.unique(indices[inside][:, axis])
+        assert held.tolist() == [(grid.size[axis] - 1) // 2] or held.tolist() == [
+            grid.size[axis] // 2
+        ]
+        assert min(np.ptp(indices[inside], axis=0)[[i for i in range(3) if i != axis]]) > 0
+
     def test_a_copied_or_deleted_roi_counts(self, slicerScene, tmp_path):
         study = study_on(tmp_path, GRIDS["axial"])
         annotation = openAnnotation(study, study.case("a"), "box")
