@@ -12,6 +12,7 @@ from torch import nn
 
 from ..cohort import UNLABELED
 from ..methods.inference import Inference
+from ..methods.refinement import USUAL_CORES
 from ..runs.atomic import write_json
 from .crf_inference import refine, unit_intensity
 from .inference import infer
@@ -70,13 +71,13 @@ def allowed_classes(store: CaseStore, index: int) -> np.ndarray:
 
 
 def box_cores(
-    label: np.ndarray, knowledge: Knowledge | None, share: float, start: str
+    label: np.ndarray, knowledge: Knowledge | None, share: float | None, start: str
 ) -> np.ndarray:
     """The label map with the cores of boxes written into its unlabeled voxels.
 
-    share: edges of a core, of those of its box, more where no voxel would lie in it; start:
-    "scribbles" writes none, "boxes" all, "auto" those of classes without an annotated voxel. Small
-    boxes lie over big ones.
+    share: edges of a core, of those of its box, more where no voxel would lie in it; None: the
+    usual one of flat and of solid boxes. start: "scribbles" writes none, "boxes" all, "auto" those
+    of classes without an annotated voxel. Small boxes lie over big ones.
     """
     result = np.array(label)
     if knowledge is None or start == "scribbles":
@@ -84,7 +85,8 @@ def box_cores(
     for box in sorted(knowledge.boxes, key=lambda each: -np.prod(each.halves)):
         if start == "auto" and (label == box.class_index).any():
             continue
-        core = _core(box, label.shape, share)
+        edges = USUAL_CORES[box.dimensions] if share is None else share
+        core = _core(box, label.shape, edges)
         result[core] = np.where(label[core] == UNLABELED, box.class_index, result[core])
     return result
 
@@ -128,7 +130,7 @@ def use_labels(workshop: Workshop, number: int) -> None:
     workshop.store.use_proposals(paths)
 
 
-def write_first_labels(workshop: Workshop, share: float, start: str) -> None:
+def write_first_labels(workshop: Workshop, share: float | None, start: str) -> None:
     """The labels of round 0; safe in several processes at once."""
     store = workshop.store
     for index in open_cases(workshop):

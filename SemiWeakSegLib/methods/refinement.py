@@ -9,6 +9,9 @@ from SemiWeakSegLib.methods.inference import GraphCut, Inference, MeanField
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
 
+# Slanted objects leave little of a solid box that is surely theirs.
+USUAL_CORES = {2: 0.75, 3: 0.4}
+
 
 @dataclass(frozen=True)
 class Refinement(SegmentationSettings):
@@ -50,8 +53,12 @@ class Refinement(SegmentationSettings):
         "auto: the core of boxes whose class has no voxel annotated in the case",
         choices=("auto", "boxes", "scribbles"),
     )
-    box_core: float = setting(
-        0.4, "edges of a box's core, as a share of the box's edges", minimum=0.05, maximum=1.0
+    box_core: float | None = setting(
+        None,
+        "edges of a box's core, as a share of the box's edges; none: 0.75 of flat boxes (in 2-D "
+        "images, or one slice thick), 0.4 of solid ones",
+        minimum=0.05,
+        maximum=1.0,
     )
     first_share: float = setting(
         0.4, "share of the budget for learning from the first labels", minimum=0.05, maximum=0.95

@@ -28,6 +28,7 @@ from SemiWeakSegLib.learning.saved_model import load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import Refinement
 from SemiWeakSegLib.methods.inference import GraphCut, MeanField
+from SemiWeakSegLib.methods.refinement import USUAL_CORES
 from SemiWeakSegLib.methods.terms import parse_term
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.scans import Threshold, ball, make_plan, make_store, save
@@ -164,6 +165,14 @@ class TestFirstLabels:
         middle = (rows[0] + rows[1] - 1) / 2
         assert set(found[:, 0]) == {int(np.floor(middle)), int(np.ceil(middle))}
         assert np.abs(found[:, 1] - 9.5).max() < 6 * 0.6
+
+    def test_the_usual_core_of_a_flat_box_is_larger_than_of_a_solid_one(self, make):
+        shop = make(boxes=BOXES)
+        known, knowledge = known_voxels(shop.store, 0), shop.store.knowledge[0]
+        assert {box.dimensions for box in knowledge.boxes} == {2}
+        usual = box_cores(known, knowledge, None, "auto")
+        assert np.array_equal(usual, box_cores(known, knowledge, USUAL_CORES[2], "auto"))
+        assert USUAL_CORES[2] > USUAL_CORES[3]
 
     def test_a_box_beside_the_image_has_none(self, make):
         shop = make(boxes=(box_of(1, (40, 50), (4, 16)),))
