@@ -133,7 +133,7 @@ ROWS: list[Row] = [
         ("outside", "outside known", "boxes", NO_BOUNDS),
         ("bounds", "size + tightness", "boxes", ("crf_weight=0",)),
         ("crf", "+ CRF", "boxes"),
-        ("refinement", "refinement rounds", "refinement"),
+        ("refinement", "refinement by graph cut", "refinement"),
     ),
     *rows(
         "half of the cases boxed, half scribbled",
