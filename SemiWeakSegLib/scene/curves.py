@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import slicer
-import vtk
-from vtk.util.numpy_support import numpy_to_vtk
 
+from SemiWeakSegLib.scene.charts import addNode, fillTable, findNode, removeNodes, showChart
 from SemiWeakSegLib.scene.curve_points import Points, RunPoints
-from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.texts import tr as _
 
 CURVES = "SemiWeakSeg.Curves"
@@ -67,32 +64,19 @@ class Curves:
 
     def show(self, family: str = LOSSES) -> bool:
         """Show a chart in a layout that has a plot view; False where there is nothing to show."""
-        chart = self.chart(family) or self.chart(LOSSES) or self.chart(DICE)
-        layout = slicer.app.layoutManager() if hasattr(slicer, "app") else None
-        plots = getattr(slicer.modules, "plots", None)
-        if chart is None or layout is None or plots is None:
-            return False
-        plots.logic().ShowChartInLayout(chart)
-        return True
+        return showChart(self.chart(family) or self.chart(LOSSES) or self.chart(DICE))
 
     def remove(self) -> None:
         """Remove the nodes from the scene."""
-        for className in ("vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLTableNode"):
-            for node in nodesOfClass(className):
-                name = node.GetAttribute(CURVES) or ""
-                if name.startswith((f"{self.runName} {LOSSES}", f"{self.runName} {DICE}")):
-                    slicer.mrmlScene.RemoveNode(node)
+        own = tuple(f"{self.runName} {family}" for family in (LOSSES, DICE))
+        removeNodes(CURVES, lambda name: name.startswith(own))
 
     def _families(self) -> tuple[tuple[str, Points], ...]:
         return (LOSSES, self._points.losses), (DICE, self._points.dice)
 
     def _write(self, family: str, points: Points) -> None:
         tableNode = self._find("vtkMRMLTableNode", family) or self._addTable(family)
-        columns = {STEP_COLUMN: points.x, **points.values}
-        wasModifying = tableNode.StartModify()
-        _fill(tableNode.GetTable(), columns)
-        tableNode.Modified()
-        tableNode.EndModify(wasModifying)
+        fillTable(tableNode, {STEP_COLUMN: points.x, **points.values})
         chart = self._find("vtkMRMLPlotChartNode", family) or self._addChart(family)
         for number, name in enumerate(points.values):
             series = self._find("vtkMRMLPlotSeriesNode", f"{family} {name}")
@@ -102,14 +86,10 @@ class Curves:
                 chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
     def _find(self, className: str, name: str) -> Any:
-        wanted = f"{self.runName} {name}"
-        nodes = nodesOfClass(className)
-        return next((node for node in nodes if node.GetAttribute(CURVES) == wanted), None)
+        return findNode(className, CURVES, f"{self.runName} {name}")
 
     def _add(self, className: str, title: str, name: str) -> Any:
-        node = slicer.mrmlScene.AddNewNodeByClass(className, title)
-        node.SetAttribute(CURVES, f"{self.runName} {name}")
-        return node
+        return addNode(className, title, CURVES, f"{self.runName} {name}")
 
     def _addTable(self, family: str) -> slicer.vtkMRMLTableNode:
         return self._add("vtkMRMLTableNode", self._title(family), family)
@@ -148,15 +128,3 @@ class Curves:
         if family == LOSSES:
             return _("{run}: losses").format(run=self.runName)
         return _("{run}: Dice").format(run=self.runName)
-
-
-def _fill(table: vtk.vtkTable, columns: Mapping[str, list[float]]) -> None:
-    """Make the table's columns these; one array for each, as plots look them up by name."""
-    for index in reversed(range(table.GetNumberOfColumns())):
-        if table.GetColumnName(index) not in columns:
-            table.RemoveColumn(index)
-    for name, values in columns.items():
-        array = numpy_to_vtk(np.asarray(values, dtype=float), deep=True)
-        array.SetName(name)
-        table.GetRowData().AddArray(array)  # takes the place of the array of that name
-    table.Modified()

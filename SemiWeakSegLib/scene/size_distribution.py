@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import slicer
-from vtk.util.numpy_support import numpy_to_vtk
 
 from SemiWeakSegLib.cohort import SegmentClass
+from SemiWeakSegLib.scene.charts import addNode, fillTable, findNode, removeNodes, showChart
 from SemiWeakSegLib.scene.inspection import CaseFacts
 from SemiWeakSegLib.scene.nodes import nodesOfClass
 from SemiWeakSegLib.scene.segments import defaultColor
@@ -53,7 +52,7 @@ class SizeDistribution:
     @property
     def chart(self) -> slicer.vtkMRMLPlotChartNode | None:
         """The chart, None where it was not drawn."""
-        return _find("vtkMRMLPlotChartNode", "chart")
+        return findNode("vtkMRMLPlotChartNode", SIZES, "chart")
 
     def draw(
         self,
@@ -71,7 +70,7 @@ class SizeDistribution:
                 curves[f"{item.index} cases"] = item, np.stack([found, shares])
             if item.size_bounds is not None:
                 curves[f"{item.index} bounds"] = item, _outline(item.size_bounds, unitSize)
-        chart = self.chart or _add("vtkMRMLPlotChartNode", _("Sizes"), "chart")
+        chart = self.chart or addNode("vtkMRMLPlotChartNode", _("Sizes"), SIZES, "chart")
         self._fill(curves)
         chart.RemoveAllPlotSeriesNodeIDs()
         for node in nodesOfClass("vtkMRMLPlotSeriesNode"):
@@ -96,47 +95,32 @@ class SizeDistribution:
 
     def show(self) -> bool:
         """Show the chart in a layout that has a plot view; False where there are no views."""
-        chart = self.chart
-        layout = slicer.app.layoutManager() if hasattr(slicer, "app") else None
-        plots = getattr(slicer.modules, "plots", None)
-        if chart is None or layout is None or plots is None:
-            return False
-        plots.logic().ShowChartInLayout(chart)
-        return True
+        return showChart(self.chart)
 
     def remove(self) -> None:
         """Take the nodes out of the scene."""
-        for className in ("vtkMRMLPlotChartNode", "vtkMRMLPlotSeriesNode", "vtkMRMLTableNode"):
-            for node in nodesOfClass(className):
-                if node.GetAttribute(SIZES) is not None:
-                    slicer.mrmlScene.RemoveNode(node)
+        removeNodes(SIZES, lambda _name: True)
 
     def _fill(self, curves: Mapping[str, tuple[SegmentClass, np.ndarray]]) -> None:
-        tableNode = _find("vtkMRMLTableNode", "table")
+        tableNode = findNode("vtkMRMLTableNode", SIZES, "table")
         if tableNode is None:
-            tableNode = _add("vtkMRMLTableNode", _("Sizes in the labeled cases"), "table")
-        table = tableNode.GetTable()
-        wasModifying = tableNode.StartModify()
-        for index in reversed(range(table.GetNumberOfColumns())):
-            table.RemoveColumn(index)
+            tableNode = addNode("vtkMRMLTableNode", _("Sizes in the labeled cases"), SIZES, "table")
         rows = max((points.shape[1] for _item, points in curves.values()), default=0)
+        columns: dict[str, np.ndarray] = {}
         for name, (_item, points) in curves.items():
             # Columns of a table are equally long; a last point drawn twice is not seen.
             padded = np.pad(points, ((0, 0), (0, rows - points.shape[1])), mode="edge")
-            for column, values in zip(_columns(name), padded, strict=True):
-                array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
-                array.SetName(column)
-                table.AddColumn(array)
-        table.Modified()
-        tableNode.Modified()
-        tableNode.EndModify(wasModifying)
+            columns.update(zip(_columns(name), padded, strict=True))
+        fillTable(tableNode, columns)
 
     def _series(self, name: str, item: SegmentClass) -> slicer.vtkMRMLPlotSeriesNode:
         kind = slicer.vtkMRMLPlotSeriesNode
         isBounds = name.endswith("bounds")
-        series = _find("vtkMRMLPlotSeriesNode", name) or _add("vtkMRMLPlotSeriesNode", "", name)
+        series = findNode("vtkMRMLPlotSeriesNode", SIZES, name) or addNode(
+            "vtkMRMLPlotSeriesNode", "", SIZES, name
+        )
         series.SetName(_("{name}, bounds").format(name=item.name) if isBounds else item.name)
-        series.SetAndObserveTableNodeID(_find("vtkMRMLTableNode", "table").GetID())
+        series.SetAndObserveTableNodeID(findNode("vtkMRMLTableNode", SIZES, "table").GetID())
         series.SetXColumnName(_columns(name)[0])
         series.SetYColumnName(_columns(name)[1])
         series.SetPlotType(kind.PlotTypeScatter)
@@ -167,14 +151,3 @@ def _isWide(values: np.ndarray) -> bool:
 
 def _columns(name: str) -> tuple[str, str]:
     return f"{name}: size", f"{name}: share"
-
-
-def _find(className: str, name: str) -> Any:
-    nodes = nodesOfClass(className)
-    return next((node for node in nodes if node.GetAttribute(SIZES) == name), None)
-
-
-def _add(className: str, title: str, name: str) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass(className, title)
-    node.SetAttribute(SIZES, name)
-    return node
