@@ -13,6 +13,7 @@ from torch import nn
 from .batches import Batch
 from .classifier import TagClassifier
 
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 NORMALISATIONS = {"instance": ("instance", {"affine": True}), "batch": "batch"}
 
 
@@ -32,6 +33,20 @@ def build_network(settings: dict[str, Any]) -> nn.Module:
     if name == "classifier":
         return TagClassifier(**settings)
     raise ValueError(f"unknown network {name!r}; known: unet, size_regressor, classifier")
+
+
+def on_device(network: nn.Module, device: torch.device | str) -> nn.Module:
+    """The network on a device, its kernels in the order that computes fastest there.
+
+    On the CPU the channels of a voxel lie together: a tenth to a third less time for a step of a
+    residual U-Net in 3-D, more for narrow ones (Testing/benchmarks/step_cost.py).
+    """
+    network = network.to(device)
+    if torch.device(device).type == "cpu":
+        for kernel in network.parameters():
+            if kernel.ndim in CHANNELS_LAST:
+                kernel.data = kernel.data.contiguous(memory_format=CHANNELS_LAST[kernel.ndim])
+    return network
 
 
 def is_segmenter(settings: dict[str, Any]) -> bool:

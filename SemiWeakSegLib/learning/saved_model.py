@@ -14,7 +14,7 @@ from torch import nn
 from ..cohort import SegmentClass
 from ..runs.atomic import write_json
 from ..runs.folder import RunFolder
-from .networks import build_network, is_segmenter
+from .networks import build_network, is_segmenter, on_device
 from .plan import Plan
 
 SCHEMA = 1
@@ -118,4 +118,5 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> SavedModel:
         )
         for each in described["classes"]
     ]
-    return SavedModel(network.to(device).eval(), Plan.from_dict(described["plan"]), classes)
+    network = on_device(network, device).eval()
+    return SavedModel(network, Plan.from_dict(described["plan"]), classes)

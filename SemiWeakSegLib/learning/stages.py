@@ -12,7 +12,7 @@ from torch import nn
 
 from ..cohort import SegmentClass
 from ..runs.folder import RunFolder
-from .networks import build_network, is_segmenter
+from .networks import build_network, is_segmenter, on_device
 from .plan import Plan
 from .saved_model import load_tensors
 from .store import CaseStore
@@ -55,7 +55,7 @@ class Workshop:
         """The trained network of a finished stage, in eval mode."""
         network = build_network(stage.network)
         network.load_state_dict(load_tensors(self.weights_path(stage.name))["network"])
-        return network.to(self.device).eval()
+        return on_device(network, self.device).eval()
 
 
 @dataclasses.dataclass

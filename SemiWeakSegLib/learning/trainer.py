@@ -13,7 +13,7 @@ from torch import nn
 from .batches import Batch, PatchSampler, make_augmentation
 from .budget import Budget, StageClock
 from .inference import autocast, half_type
-from .networks import build_network
+from .networks import build_network, on_device
 from .processes import Processes
 from .saved_model import load_tensors, save_tensors
 from .schedules import cosine_rate
@@ -66,13 +66,14 @@ class StageTrainer:
         self.since_best = 0
         if stage.prepare:
             stage.prepare(workshop)
+        self.augmentation = make_augmentation(stage.augmentation, workshop.plan)
         self._make_network()
         self._make_terms()
         self._make_samplers()
 
     def _make_network(self) -> None:
         torch.manual_seed(self._seed(0, purpose=1))
-        self.network = build_network(self.stage.network).to(self.device)
+        self.network = on_device(build_network(self.stage.network), self.device)
         if self.stage.initialise:
             with torch.no_grad():
                 self.stage.initialise(self.network, self.workshop)
@@ -106,28 +107,31 @@ class StageTrainer:
             shop.products,
             self.device,
             shop.classes,
+            augmentation=self.augmentation,
             emit=shop.emit,
             average=self.processes.average,
+            average_gradients=self.processes.average_gradients,
+            copy_from_main=self.processes.copy_from_main,
+            rank=self.processes.rank,
         )
         for term in self.terms:
             term.start(context)
         self.teacher: nn.Module | None = None
         if self.stage.frozen_teacher is not None:
             self.teacher = shop.load_stage(self.stage.frozen_teacher)
-        elif any(term.uses_teacher for term in self.terms):
+        elif any(term.teacher for term in self.terms):
             self.teacher = self.average
         self.sums: dict[str, torch.Tensor] = {}
         self.summed = 0
 
     def _make_samplers(self) -> None:
         stage, shop = self.stage, self.workshop
-        augmentation = make_augmentation(stage.augmentation, shop.plan)
         strong = any(term.uses_strong_view for term in self.terms)
         self.labeled = PatchSampler(
             shop.store,
             stage.labeled,
             shop.plan.batch_labeled,
-            augmentation,
+            self.augmentation,
             annotated=stage.segments,
         )
         self.unlabeled = None
@@ -139,7 +143,7 @@ class StageTrainer:
                 shop.store,
                 stage.unlabeled,
                 shop.plan.batch_unlabeled,
-                augmentation,
+                self.augmentation,
                 annotated=False,
                 strong_view=strong,
             )

@@ -18,6 +18,7 @@ class Boxes(CRFKernel, BoxBounds, SegmentationSettings):
 
     name: ClassVar[str] = "boxes"
     title: ClassVar[str] = "Boxes"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "Learns from boxes: nothing outside, a tight object inside, a CRF."
     needs: ClassVar[tuple[str, ...]] = ("boxed",)
     source: ClassVar[str] = (

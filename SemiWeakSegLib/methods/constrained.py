@@ -18,6 +18,7 @@ class Constrained(SizeSources, SizePenalty, SegmentationSettings):
 
     name: ClassVar[str] = "constrained"
     title: ClassVar[str] = "Size bounds"
+    family: ClassVar[str] = "sizes"
     summary: ClassVar[str] = (
         "Learns from what is annotated and keeps sizes within what the cohort states of them."
     )

@@ -17,6 +17,7 @@ class CurriculumSize(EstimatedBounds, SegmentationSettings):
 
     name: ClassVar[str] = "curriculum_size"
     title: ClassVar[str] = "Curriculum by size"
+    family: ClassVar[str] = "sizes"
     summary: ClassVar[str] = (
         "Estimates each class's size, then keeps unlabeled cases within bounds around it."
     )

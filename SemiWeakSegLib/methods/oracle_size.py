@@ -17,6 +17,7 @@ class OracleSize(EstimatedBounds, SegmentationSettings):
 
     name: ClassVar[str] = "oracle_size"
     title: ClassVar[str] = "Oracle sizes (comparison only)"
+    family: ClassVar[str] = "sizes"
     summary: ClassVar[str] = (
         "Bounds the unlabeled cases by their true sizes: how far sizes can help."
     )

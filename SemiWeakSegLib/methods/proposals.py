@@ -15,6 +15,7 @@ class Proposals(SegmentationSettings):
 
     name: ClassVar[str] = "proposals"
     title: ClassVar[str] = "Proposals"
+    family: ClassVar[str] = "semi"
     summary: ClassVar[str] = (
         "Trains, takes its predictions of unlabeled cases as labels, trains again."
     )

@@ -16,6 +16,7 @@ class PseudoLabel(SegmentationSettings):
 
     name: ClassVar[str] = "pseudo_label"
     title: ClassVar[str] = "Pseudo-labels"
+    family: ClassVar[str] = "semi"
     summary: ClassVar[str] = "A teacher's confident predictions on unlabeled cases become labels."
     needs: ClassVar[tuple[str, ...]] = ("annotated", "unlabeled")
     source: ClassVar[str] = (

@@ -19,6 +19,7 @@ class Refinement(SegmentationSettings):
 
     name: ClassVar[str] = "refinement"
     title: ClassVar[str] = "Label refinement"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "Predicts its own training cases; a CRF turns that into better labels."
     needs: ClassVar[tuple[str, ...]] = ("supervised",)
     source: ClassVar[str] = (

@@ -17,6 +17,7 @@ class ScribbleCRF(CRFKernel, SegmentationSettings):
 
     name: ClassVar[str] = "scribble_crf"
     title: ClassVar[str] = "Scribbles with CRF"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "Learns from scribbles; a CRF carries them to like voxels nearby."
     needs: ClassVar[tuple[str, ...]] = ("annotated",)
     source: ClassVar[str] = (

@@ -7,13 +7,21 @@ from typing import ClassVar
 
 from SemiWeakSegLib.methods.settings import Settings, setting
 
+FAMILIES = {
+    "labels": "From labels alone",
+    "weak": "From scribbles, points, boxes and tags",
+    "semi": "From labels and unlabeled images",
+    "sizes": "From labels and knowledge of sizes",
+}
+
 
 @dataclass(frozen=True)
 class SegmentationSettings(Settings):
     """Optimiser, supervised loss, augmentation and weight averaging: the same for every method.
 
     A method states its `name`, `title`, a one-sentence `summary`, the requirement keys it `needs`
-    of a cohort (see `menu.REQUIREMENTS`) and its `source` in the literature.
+    of a cohort (see `menu.REQUIREMENTS`), its `source` in the literature and the `family` that
+    menus list it under.
     """
 
     name: ClassVar[str]
@@ -21,6 +29,7 @@ class SegmentationSettings(Settings):
     summary: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
+    family: ClassVar[str]
 
     @property
     def whole_images(self) -> bool:

@@ -14,6 +14,7 @@ class Supervised(SegmentationSettings):
 
     name: ClassVar[str] = "supervised"
     title: ClassVar[str] = "Supervised"
+    family: ClassVar[str] = "labels"
     summary: ClassVar[str] = "Learns from the annotated voxels alone, dense or scribbled."
     needs: ClassVar[tuple[str, ...]] = ("annotated",)
     source: ClassVar[str] = "Ronneberger et al., U-Net, MICCAI 2015"

@@ -21,6 +21,7 @@ class Tags(CRFKernel, SizePenalty, SegmentationSettings):
 
     name: ClassVar[str] = "tags"
     title: ClassVar[str] = "Image tags"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = (
         "Learns which classes images show, and segments from where it sees them."
     )

@@ -253,12 +253,12 @@ class TestPseudoLabel:
     def test_own_predictions_need_no_teacher(self, store):
         step = step_of(store, scale=20.0)
         term = self.term(teacher="own", threshold=0.6)
-        assert not term.uses_teacher
+        assert term.teacher is None
         logits = step.unlabeled_logits
         shares, labels = logits.softmax(dim=1).max(dim=1)
         losses = nn.functional.cross_entropy(logits, labels, reduction="none")[shares >= 0.6]
         assert torch.allclose(term(step), losses.mean())
-        assert self.term().uses_teacher
+        assert self.term().teacher == "ema"
 
 
 class TestCRF:

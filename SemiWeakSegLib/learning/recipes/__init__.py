@@ -66,11 +66,7 @@ def make_stages(
             )
     if any(term.uses_unlabeled for term in added):
         final.unlabeled = workshop.unlabeled
-    asked = {getattr(request.settings, "teacher", None) for request in extra}
-    if final.frozen_teacher is not None:
-        asked.add("frozen")
-    elif any(term.uses_teacher for term in own_terms()):
-        asked.add("ema")
+    asked = {term.teacher for term in [*own_terms(), *added]}
     if {"frozen", "ema"} <= asked:
         raise ValueError(
             "one term learns from a frozen teacher, another from the moving average: a run has "

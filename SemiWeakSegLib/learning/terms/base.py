@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ...cohort import SegmentClass
-from ..batches import Batch
+from ..batches import Augmentation, Batch
+from ..inference import autocast
 from ..plan import Plan
 from ..schedules import sigmoid_ramp
 from ..store import CaseStore
@@ -44,6 +45,17 @@ class Step:
             pairs.append((self.unlabeled, self.unlabeled_logits))
         return pairs
 
+    def ask_student(self, image: torch.Tensor) -> torch.Tensor:
+        """The student's logits (B, K, *patch) float32 of another view, with their gradient."""
+        with autocast(image.device):
+            return self.student(image).float()
+
+    @torch.no_grad()
+    def ask_teacher(self, image: torch.Tensor) -> torch.Tensor:
+        """The teacher's logits (B, K, *patch) float32, without a gradient."""
+        with autocast(image.device):
+            return self.teacher(image).float()
+
     def zero(self) -> torch.Tensor:
         """0 with a gradient path to the student: the value of a term that does not apply."""
         for logits in (self.labeled_logits, self.unlabeled_logits):
@@ -56,8 +68,11 @@ class Step:
 class StageContext:
     """What a term may prepare itself from when its stage starts.
 
-    ``emit`` writes an event. ``average`` gives the mean of a tensor over the training processes,
-    which all must call it: for state that has to be the same in each of them.
+    ``augmentation``: how the patches of this stage are varied. ``emit`` writes an event.
+    ``average`` gives the mean of a tensor over the training processes, which all must call it: for
+    state that has to be the same in each of them. A term that owns a network calls
+    ``copy_from_main`` on it at the start and ``average_gradients`` before each of its updates.
+    ``rank``: the number of this process, 0 for the main one.
     """
 
     plan: Plan
@@ -65,20 +80,25 @@ class StageContext:
     products: Path
     device: torch.device
     classes: Sequence[SegmentClass] = ()
+    augmentation: Augmentation | None = None
     emit: Callable[..., None] = lambda kind, **fields: None
     average: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor
+    average_gradients: Callable[[nn.Module], None] = lambda network: None
+    copy_from_main: Callable[[nn.Module], None] = lambda network: None
+    rank: int = 0
 
 
 class Term:
     """One summand of the loss: a weight schedule over progress and a scalar per step.
 
-    ``weight`` × sigmoid ramp over the first ``ramp`` of the stage. A term that owns modules
-    trains them in ``after_step`` and names them in ``state_dict``.
+    ``weight`` × sigmoid ramp over the first ``ramp`` of the stage. ``teacher``: whom it learns
+    from, "ema" (the moving average of the weights), "frozen" (a first-stage network) or None. A
+    term that owns modules trains them in ``after_step`` and names them in ``state_dict``.
     """
 
     name = "term"
     uses_unlabeled = False
-    uses_teacher = False
+    teacher: str | None = None
     uses_strong_view = False
 
     def __init__(self, weight: float = 1.0, ramp: float = 0.0):

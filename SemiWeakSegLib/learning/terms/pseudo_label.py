@@ -23,7 +23,7 @@ class PseudoLabelTerm(Term):
     def __init__(self, settings: PseudoLabelSettings, weight: float):
         super().__init__(weight, settings.ramp)
         self.settings = settings
-        self.uses_teacher = settings.teacher != "own"
+        self.teacher = None if settings.teacher == "own" else settings.teacher
         self.uses_strong_view = settings.strong_view
         self.dense: frozenset[int] = frozenset()
 
