@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Collection, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +22,16 @@ class Budget:
                 "steps or of minutes, one of the two"
             )
 
-    def of_stage(self, share: float, total_share: float) -> Budget:
-        """A stage's part of it, at least one step."""
-        part = share / total_share
+    def of_stage(self, shares: Sequence[float], number: int, skipped: Collection[int]) -> Budget:
+        """The part of stage ``number`` by the shares of all stages, at least one step.
+
+        What the ``skipped`` stages before it had goes to those after them.
+        """
+        left = 1.0
+        for place in range(number):
+            if place not in skipped:
+                left -= left * shares[place] / sum(shares[place:])
+        part = left * shares[number] / sum(shares[number:])
         if self.minutes is not None:
             return Budget(minutes=self.minutes * part)
         return Budget(steps=max(1, round(self.steps * part)))

@@ -150,7 +150,8 @@ def write_next_labels(
     store = workshop.store
     changed = objects = 0
     cases = open_cases(workshop)
-    for index in cases:
+    for place, index in enumerate(cases):
+        workshop.count(place, len(cases))
         entry = store.entries[index]
         image = torch.from_numpy(entry.image())
         scores = infer(network, image, entry.floor, workshop.plan, workshop.device, overlap=OVERLAP)

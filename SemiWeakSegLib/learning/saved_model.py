@@ -76,15 +76,19 @@ def save_model(
 def keep_model(run: RunFolder, classes: list[SegmentClass]) -> bool:
     """Makes ``model/`` of an unfinished run from its last checkpoint; False where it has none.
 
-    The best weights by validation where there was one, else the last ones. Regressors and
-    classifiers do not segment: the run must have come to a segmenting stage.
+    The best weights by validation where there was one, else the last ones; between two stages
+    those of the one that has ended. Regressors and classifiers do not segment: the run must have
+    come to a segmenting stage.
     """
     path, plan = run.checkpoints / "last.pt", run.read_plan()
     state = load_tensors(path) if path.exists() and plan else {}
     if not is_segmenter(state.get("settings", {})):
         return False
     best = run.checkpoints / f"{state['name']}.pt"
-    if state["validations"] > 0 and best.exists():
+    is_between_stages = "network" not in state
+    if is_between_stages and not best.exists():
+        return False
+    if is_between_stages or (state["validations"] > 0 and best.exists()):
         weights = load_tensors(best)["network"]
     elif state["averaged"]:
         prefix = "module."

@@ -134,7 +134,8 @@ def write_seeds(
     """
     values = [*range(workshop.plan.num_classes), UNLABELED]
     shares = []
-    for index in cases:
+    for place, index in enumerate(cases):
+        workshop.count(place, len(cases))
         seeds = case_seeds(network, workshop, index, unit_tags(workshop.store, index), rule)
         path = seeds_path(workshop, index)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -165,7 +165,8 @@ def write_estimated(
     widths = np.array([error.half_width for error in errors or []] or [0.0] * (classes - 1))
     everyone = [network for networks in estimators for network in networks]
     bounds = {}
-    for index in workshop.unlabeled:
+    for place, index in enumerate(workshop.unlabeled):
+        workshop.count(place, len(workshop.unlabeled))
         predicted = np.maximum(estimate(everyone, index), 0)
         made = make_bounds(predicted, labeled.mean(axis=0), gamma, widths, rule)
         made[:, useless, 0] = 0

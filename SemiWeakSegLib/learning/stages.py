@@ -28,6 +28,8 @@ class Workshop:
 
     ``labeled``: indices of training cases with annotated voxels or boxes; ``dense``: those of them
     without unlabeled voxels; ``unlabeled``: the other training cases. ``emit`` writes an event.
+    ``count(done, total)``: says how many cases the end of a stage has gone through, and raises
+    where the run is asked to stop; such an end is gone through again when the run is resumed.
     """
 
     run: RunFolder
@@ -41,6 +43,7 @@ class Workshop:
     validation: list[int]
     emit: Callable[..., None]
     classes: Sequence[SegmentClass] = ()
+    count: Callable[[int, int], None] = lambda done, total: None
 
     @property
     def products(self) -> Path:

@@ -393,6 +393,13 @@ def read_checkpoint(workshop: Workshop) -> dict[str, Any] | None:
     return load_tensors(path, workshop.device) if path.exists() else None
 
 
-def mark_finished(workshop: Workshop, number: int) -> None:
+def mark_finished(workshop: Workshop, stages: list[Stage], number: int) -> None:
     """Notes that stages up to ``number`` are done, so that a resumed run starts the next one."""
-    save_tensors(workshop.run.checkpoints / "last.pt", {"stage": number + 1, "step": 0})
+    trained = [
+        each for each in stages[: number + 1] if workshop.weights_path(each.name).exists()
+    ]
+    state: dict[str, Any] = {"stage": number + 1, "step": 0}
+    if trained:
+        # Whose weights a run that goes no further has for its model.
+        state |= {"name": trained[-1].name, "settings": trained[-1].network}
+    save_tensors(workshop.run.checkpoints / "last.pt", state)

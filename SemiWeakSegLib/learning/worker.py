@@ -73,6 +73,10 @@ class _Worker:
         # With several processes the others wait for all cases: they cannot be left behind.
         self._count("preparing", done, total, may_stop=self.processes.world == 1)
 
+    def _labeled(self, done: int, total: int) -> None:
+        # Of several processes only the main one ends a stage: the others cannot be left behind.
+        self._count("predicting", done, total, may_stop=self.processes.world == 1)
+
     def _predicted(self, done: int, total: int) -> None:
         self._count("predicting", done, total, may_stop=True)
 
@@ -236,6 +240,7 @@ class _Worker:
             ],
             emit=self.emit,
             classes=cohort.classes,
+            count=self._labeled,
         )
 
     def _train(self, workshop: Workshop, stages: list[Stage], resume: bool) -> None:
@@ -248,20 +253,25 @@ class _Worker:
                 left.unlink(missing_ok=True)
         self.processes.wait()
         budget = self._budget()
-        total_share = sum(stage.share for stage in stages)
+        shares = [stage.share for stage in stages]
         for number, stage in enumerate(stages):
             if state is not None and number < state["stage"]:
                 continue
             if stage.skip and stage.skip(workshop):
                 self.processes.wait()  # nobody changes what the others are still reading
                 if self.processes.is_main:
-                    mark_finished(workshop, number)
+                    mark_finished(workshop, stages, number)
                 continue
             if self.processes.is_main:
                 # What an earlier stop left would be taken for the result of this training.
                 shutil.rmtree(self.run.model, ignore_errors=True)
-            part = budget.of_stage(stage.share, total_share)
-            later = sum(each.share for each in stages[number + 1 :]) / stage.share
+            skipped = {
+                place
+                for place, each in enumerate(stages[:number])
+                if each.skip and not workshop.weights_path(each.name).exists()
+            }
+            part = budget.of_stage(shares, number, skipped)
+            later = sum(shares[number + 1 :]) / stage.share
             trainer = StageTrainer(
                 workshop, stage, number, part, self.settings, self.processes, later
             )
@@ -272,7 +282,7 @@ class _Worker:
             if self.processes.is_main:
                 if stage.finish:
                     stage.finish(workshop)
-                mark_finished(workshop, number)
+                mark_finished(workshop, stages, number)
             self.processes.wait()
 
     def _budget(self) -> Budget:

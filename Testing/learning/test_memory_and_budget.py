@@ -140,9 +140,16 @@ class TestBudget:
             Budget(**values)
 
     def test_stages_share_it(self):
-        assert Budget(steps=1000).of_stage(0.4, 2.0).steps == 200
-        assert Budget(minutes=10).of_stage(0.4, 2.0).minutes == pytest.approx(2)
-        assert Budget(steps=3).of_stage(0.01, 1.0).steps == 1
+        assert Budget(steps=1000).of_stage([0.6, 0.4, 1.0], 1, ()).steps == 200
+        assert Budget(minutes=10).of_stage([0.4, 1.6], 0, ()).minutes == pytest.approx(2)
+        assert Budget(steps=3).of_stage([0.01, 0.99], 0, ()).steps == 1
+
+    def test_what_skipped_stages_had_goes_to_the_later_ones(self):
+        shares, budget = [0.4, 0.2, 0.2, 0.1, 0.1], Budget(steps=1000)
+        assert budget.of_stage(shares, 1, ()).steps == 200
+        assert budget.of_stage(shares, 2, {1}).steps == 300
+        assert budget.of_stage(shares, 3, {1}).steps == 150
+        assert budget.of_stage(shares, 4, {1, 2, 3}).steps == 600
 
 
 class TestStageClock:

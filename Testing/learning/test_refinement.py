@@ -24,7 +24,7 @@ from SemiWeakSegLib.learning.refinement import (
     write_first_labels,
     write_next_labels,
 )
-from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.saved_model import keep_model, load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import Refinement
 from SemiWeakSegLib.methods.inference import GraphCut, MeanField
@@ -264,7 +264,9 @@ class TestTraining:
         settings = {"rounds": 4, "stop_change": 1.0}
         run = make_run(tmp_path / "run", boxed, "refinement", steps=10, settings=settings)
         assert work(run) == "finished"
-        assert [event["name"] for event in events(run, "stage")] == ["start", "segment"]
+        stages = events(run, "stage")
+        assert [event["name"] for event in stages] == ["start", "segment"]
+        assert sum(event["steps"] for event in stages) == 10  # nothing of the budget is left over
         assert (run.model / "model.json").exists()
 
     def test_scribbled_labels_grow(self, tmp_path):
@@ -320,6 +322,49 @@ class TestTraining:
             work(runs[1])
         work(runs[1], resume=True)
         expected, found = (load_tensors(run.model / "weights.pt") for run in runs)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_a_breakdown_between_stages_leaves_the_model_of_the_ended_one(
+        self, boxed, tmp_path, monkeypatch
+    ):
+        original = trainer.StageTrainer.step
+
+        def step(self):
+            if self.number == 1:
+                raise InterruptedError
+            original(self)
+
+        monkeypatch.setattr(trainer.StageTrainer, "step", step)
+        settings = {"rounds": 2, "stop_change": 0.0}
+        run = make_run(tmp_path / "run", boxed, "refinement", steps=9, settings=settings)
+        with pytest.raises(InterruptedError):
+            work(run)
+        assert keep_model(run, boxed.classes)
+        expected = load_tensors(run.checkpoints / "start.pt")["network"]
+        found = load_tensors(run.model / "weights.pt")
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    def test_a_stop_while_labels_are_made_is_heeded_at_once(self, boxed, tmp_path, monkeypatch):
+        settings = {"rounds": 2, "stop_change": 0.0, "validations": 2}
+        whole, stopped = (
+            make_run(tmp_path / name, boxed, "refinement", steps=9, settings=settings)
+            for name in ("whole", "stopped")
+        )
+        work(whole)
+        original, calls = rounds.refine, []
+
+        def refine(*given):
+            if not calls:
+                stopped.request_stop()
+            calls.append(given)
+            return original(*given)
+
+        monkeypatch.setattr(rounds, "refine", refine)
+        assert work(stopped) == "stopped"
+        assert len(calls) == 1
+        stopped.clear_stop()
+        assert work(stopped, resume=True) == "finished"
+        expected, found = (load_tensors(run.model / "weights.pt") for run in (whole, stopped))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
     def test_a_frozen_teacher_learns_the_latest_labels(self, tmp_path, monkeypatch):
