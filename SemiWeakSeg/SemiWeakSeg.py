@@ -41,6 +41,7 @@ from SemiWeakSegLib.scene.errors import SceneError
 
 if TYPE_CHECKING:
     from SemiWeakSegLib.cohort import SegmentClass
+    from SemiWeakSegLib.methods import Recommendation
     from SemiWeakSegLib.panels.attached_run import AttachedRun
     from SemiWeakSegLib.scene.study import Study
 
@@ -585,6 +586,18 @@ class SemiWeakSegLogic(ScriptedLoadableModuleLogic):
         folder, study = self._runOf(run), self._requireStudy()
         results.acceptAll(study, folder, self._rows(folder, cases))
         self.events.emit("results")
+
+    def recommend(self) -> "Recommendation":
+        """The method to try first, with settings, terms and why; waits for the cohort's checks.
+
+        `logic.train(**logic.recommend().request())` trains it.
+        """
+        from SemiWeakSegLib.methods import recommend
+
+        summary = self.inspect(waitForCompletion=True).summary
+        if summary is None:
+            raise SceneError(_("The cohort has files that cannot be read: see its problems."))
+        return recommend(summary)
 
     def plan(
         self,

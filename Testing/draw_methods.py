@@ -1,6 +1,7 @@
 """Draw the pictures of docs/methods by the program's own functions.
 
-    python Testing/draw_methods.py
+    python Testing/draw_methods.py             weak annotations, knowledge of sizes
+    python Testing/draw_semi_methods.py        labels and unlabeled images
 
 Images are a slice of a synthetic heart, the same every time; nothing is trained. One function
 draws one picture, and its name is the file's.
@@ -9,7 +10,7 @@ draws one picture, and its name is the file's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -316,13 +317,13 @@ DRAWINGS = (
 )
 
 
-def main() -> None:
-    """Draw all pictures."""
-    for draw in DRAWINGS:
+def write(drawings: Sequence[Callable[[], Figure]]) -> None:
+    """Draw pictures, each into the file of its function's name."""
+    for draw in drawings:
         path = PICTURES / f"{draw.__name__.replace('_', '-')}.png"
         draw().savefig(path, dpi=100, metadata={"Software": None})
         print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":
-    main()
+    write(DRAWINGS)

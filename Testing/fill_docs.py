@@ -1,9 +1,9 @@
 """Fill in what the documentation takes from the code: `python Testing/fill_docs.py`.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- /table -->``. NAME is ``methods``,
-``terms``, ``shared`` (settings of every method), ``method NAME``, ``term NAME`` or ``inference
-NAME``. A Python block
-after ``<!-- code: FILE NAME -->`` is the function, class or Class.method NAME of that file.
+``terms``, ``shared`` (settings of every method), ``method NAME``, ``term NAME``, ``inference NAME``
+or ``results NAME``, the table NAME.md of ``Testing/benchmarks/results``. A Python block after
+``<!-- code: FILE NAME -->`` is the function, class or Class.method NAME of that file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, Settings  # noqa: E402
 from SemiWeakSegLib.methods.inference import INFERENCES  # noqa: E402
-from SemiWeakSegLib.methods.menu import REQUIREMENTS  # noqa: E402
+from SemiWeakSegLib.methods.menu import REQUIREMENTS, by_family  # noqa: E402
+from SemiWeakSegLib.methods.segmentation import FAMILIES  # noqa: E402
 
 PAGES = {
     "supervised": "supervised",
@@ -33,6 +34,18 @@ PAGES = {
     "oracle_size": "curriculum-size",
     "scribble_crf": "scribble-crf",
     "pseudo_label": "pseudo-labels",
+    "entropy": "pseudo-labels",
+    "cutmix": "pseudo-labels",
+    "transformation": "consistency",
+    "pi_model": "consistency",
+    "ict": "consistency",
+    "mixup": "consistency",
+    "mean_teacher": "teachers",
+    "uncertainty_teacher": "teachers",
+    "temporal_ensembling": "teachers",
+    "co_training": "co-training",
+    "adversarial": "adversarial",
+    "adversarial_self_training": "adversarial",
     "boxes": "boxes",
     "tags": "tags",
     "constrained": "constraints",
@@ -79,29 +92,60 @@ def make(name: str) -> str:
     if name == "methods":
         return _methods()
     if name == "terms":
-        rows = [(f"`{t.name}`", t.summary, f"{t.default_weight:g}") for t in TERMS.values()]
-        return _table(("term", "what it does", "weight unless given"), rows)
+        return _terms()
     shared = {each.name for each in SegmentationSettings.descriptions()}
     if name == "shared":
         return _settings(SegmentationSettings, set())
     kind, _, key = name.partition(" ")
+    if kind == "results":
+        path = ROOT / "Testing" / "benchmarks" / "results" / f"{key}.md"
+        return path.read_text(encoding="utf-8") if path.exists() else "Nothing was run yet.\n"
     if kind == "term":
-        return _settings(TERMS[key], set())
+        return _term(key, shared)
     if kind == "inference":
         return _settings(INFERENCES[key], set())
     return _settings(METHODS[key], shared)
 
 
 def _methods() -> str:
-    rows = [
-        (
-            f"[`{method.name}`](docs/methods/{PAGES[method.name]}.md)",
-            method.summary,
-            "; ".join(REQUIREMENTS[key] for key in method.needs),
-        )
-        for method in METHODS.values()
-    ]
+    rows = []
+    for family, methods in by_family(METHODS).items():
+        rows.append((f"**{FAMILIES[family]}**", "", ""))
+        rows += [
+            (
+                f"[`{method.name}`](docs/methods/{PAGES[method.name]}.md)",
+                method.summary,
+                "; ".join(REQUIREMENTS[key] for key in method.needs),
+            )
+            for method in methods
+        ]
     return _table(("method", "what it does", "needs"), rows)
+
+
+def _terms() -> str:
+    rows = []
+    for family, terms in by_family(TERMS).items():
+        rows.append((f"**{FAMILIES[family]}**", "", ""))
+        rows += [(f"`{term.name}`", term.summary, f"{term.default_weight:g}") for term in terms]
+    return _table(("term", "what it does", "weight unless given"), rows)
+
+
+def _term(name: str, shared: set[str]) -> str:
+    """The term's settings, or a sentence where they are those of the method of its name."""
+    term, method = TERMS[name], METHODS.get(name)
+    if method is None:
+        return _settings(term, set())
+    of_method = {each.name: each for each in method.descriptions() if each.name not in shared}
+    of_method.pop("weight", None)
+    own = {each.name: each for each in term.descriptions()}
+    other = [each for each in own.values() if each != of_method.get(each.name)]
+    if own.keys() != of_method.keys() or len(other) > 1:
+        return _settings(term, set())
+    text = f"As `--add {name}:{term.default_weight:g}` to any method: the same settings but for "
+    text += "`weight`, which stands after the colon"
+    if other:
+        text += f"; `{other[0].name}` is `{_plain(other[0].default)}` unless given"
+    return text + ".\n"
 
 
 def _settings(settings: type[Settings], left_out: set[str]) -> str:

@@ -147,7 +147,7 @@ class TestFilledIn:
         wanted = ["methods", "terms", "shared"]
         wanted += [f"method {name}" for name in METHODS] + [f"term {name}" for name in TERMS]
         wanted += [f"inference {name}" for name in INFERENCES]
-        assert sorted(marked) == sorted(wanted)
+        assert sorted(name for name in marked if not name.startswith("results ")) == sorted(wanted)
 
     @pytest.mark.parametrize("method", as_json()["methods"], ids=list(METHODS))
     def test_every_setting_is_on_the_page_with_its_default(self, method):
@@ -177,7 +177,7 @@ class TestCode:
         """Whether the quotations are up to date is tested with the tables."""
         page = ROOT / "docs" / "adding-a-method.md"
         quoted = QUOTED.findall(page.read_text(encoding="utf-8"))
-        assert len(quoted) == len(list(blocks(page, "python"))) == 4
+        assert len(quoted) == len(list(blocks(page, "python"))) == 7
 
     def test_the_first_example_without_slicer_runs(self, tmp_path, monkeypatch):
         example = next(blocks(ROOT / "docs" / "console.md", "python"))

@@ -153,6 +153,7 @@ class CohortSummary:
     ``with_points`` to ``with_sizes`` count the training cases that carry points, boxes, tags
     (present or absent) or size bounds, whatever else they carry; bounds of a class count for all.
     ``partial`` counts the labeled and scribbled ones in which some class was not looked for.
+    ``sliced``: whether the first image is best learned slice by slice, as a plan would.
     """
 
     cases: int
@@ -172,6 +173,7 @@ class CohortSummary:
     with_tags: int = 0
     with_sizes: int = 0
     partial: int = 0
+    sliced: bool = False
 
 
 def summary(cohort: Cohort) -> CohortSummary:
@@ -181,7 +183,7 @@ def summary(cohort: Cohort) -> CohortSummary:
     counts = Counter(kinds.values())
     indices = {item.index for item in cohort.classes}
     common = any(item.size_bounds is not None for item in cohort.classes)
-    dimension = read_header(cohort.cases[0].images[0]).dimension if cohort.cases else 0
+    first = read_header(cohort.cases[0].images[0]).geometry if cohort.cases else None
     return CohortSummary(
         cases=len(cohort.cases),
         train=len(train),
@@ -194,7 +196,7 @@ def summary(cohort: Cohort) -> CohortSummary:
         test=len(cohort.by_role("test")),
         with_truth=sum(case.truth is not None and kinds[case.id] == "unlabeled" for case in train),
         classes=len(cohort.classes),
-        dimension=dimension,
+        dimension=0 if first is None else first.dimension,
         with_points=sum(bool(case.points) for case in train),
         with_boxes=sum(bool(case.boxes) for case in train),
         with_tags=sum(bool(case.present or case.absent) for case in train),
@@ -205,4 +207,5 @@ def summary(cohort: Cohort) -> CohortSummary:
             and kinds[case.id] in ("labeled", "scribbled")
             for case in train
         ),
+        sliced=first is not None and first.is_sliced,
     )

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+ANISOTROPY_FOR_SLICES = 3.0
+"""How many times the others the largest spacing is where a volume is learned slice by slice."""
+FEWEST_SLICES = 4
+"""Volumes of fewer slices are learned slice by slice, whatever their spacing."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -41,6 +46,14 @@ class Geometry:
     def voxel_size(self) -> float:
         """Volume of a voxel in mm³ (area of a pixel in mm²)."""
         return float(np.prod(self.spacing))
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether it is best learned slice by slice: 2-D, few slices, or slices far apart."""
+        if self.dimension == 2:
+            return True
+        spacing = sorted(self.spacing)
+        return min(self.size) < FEWEST_SLICES or spacing[2] / spacing[1] >= ANISOTROPY_FOR_SLICES
 
     @property
     def direction_matrix(self) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from SemiWeakSegLib.commands.tables import table
 if TYPE_CHECKING:
     from SemiWeakSegLib.cohort import Cohort, CohortSummary, SegmentClass
 
+WIDTH = 96
 KINDS = ("labeled", "scribbled", "boxed", "tagged", "unlabeled")
 
 
@@ -26,7 +28,7 @@ def register(commands: Any) -> None:
         commands,
         "show",
         run,
-        summary="Show what a cohort holds: counts, classes and, per case, what is known.",
+        summary="Show what a cohort holds and which method to try: counts, classes, cases.",
         examples=["cohort show heart.json", "cohort show heart.json --cases"],
     )
     parser.add_argument("cohort", metavar="COHORT.json", type=Path, help="cohort file")
@@ -35,16 +37,23 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print counts and classes, and the cases where asked."""
+    """Print counts and classes, what to try first, and the cases where asked."""
     from SemiWeakSegLib.cohort import summary
+    from SemiWeakSegLib.methods import recommend
 
     cohort = read_cohort(arguments.cohort)
     with reading_input():
         counts = summary(cohort)
         rows = _rows(cohort) if arguments.cases or arguments.json else []
+    recommended = recommend(counts)
     if arguments.json:
         classes = {each.index: each.name for each in cohort.classes}
-        content = {"summary": asdict(counts), "classes": classes, "cases": rows}
+        content = {
+            "summary": asdict(counts),
+            "recommendation": recommended.to_dict(),
+            "classes": classes,
+            "cases": rows,
+        }
         print(json.dumps(content, indent=2))
         return OK
     print(as_text(counts))
@@ -52,6 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     bounds = [_bounds(each) for each in cohort.classes if each.size_bounds is not None]
     if bounds:
         print("sizes       " + ", ".join(bounds))
+    print(
+        textwrap.fill(
+            f"{recommended.options()}. {recommended.reason}",
+            WIDTH,
+            initial_indent="try first   ",
+            subsequent_indent=" " * 12,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
     if rows:
         print(
             "\n" + table([list(rows[0]), *([str(cell) for cell in row.values()] for row in rows)])

@@ -80,8 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wrote {arguments.out}")
         counts = summary(made)
         print(as_text(counts))
-        method = recommend(counts).method
-    print(f"\nnext: {PROGRAM} train RUN --cohort {arguments.out} --method {method}")
+        options = recommend(counts).options()
+    print(f"\nnext: {PROGRAM} train RUN --cohort {arguments.out} {options}")
     return OK
 
 

@@ -15,6 +15,7 @@ from SemiWeakSegLib.commands.reading import read_cohort, report_findings
 from SemiWeakSegLib.methods import (
     SettingsError,
     TermRequest,
+    conflicts,
     get,
     missing_requirements,
     parse_term,
@@ -42,7 +43,7 @@ def make_run(arguments: argparse.Namespace) -> RunFolder:
     with collecting(problems):
         method = get(arguments.method)
         settings = method().with_assignments(arguments.set)
-    terms = parse_terms(arguments.add, problems)
+    terms = parse_terms(arguments.add, settings, problems)
     plan: dict[str, Any] = {}
     with collecting(problems):
         plan = parse_overrides(arguments.plan)
@@ -83,16 +84,20 @@ def wait_until_made(run: RunFolder) -> None:
         time.sleep(0.2)
 
 
-def parse_terms(texts: list[str], problems: list[str]) -> list[dict[str, Any]]:
-    """Terms "name:weight,key=value" as plain values; what is wrong with them joins `problems`."""
-    terms: list[dict[str, Any]] = []
+def parse_terms(
+    texts: list[str], settings: SegmentationSettings | None, problems: list[str]
+) -> list[dict[str, Any]]:
+    """Terms "name:weight,key=value" as plain values; what is wrong with them joins `problems`.
+
+    So does what does not go together, among them and with the method's settings; None: these are
+    wrong themselves.
+    """
+    terms: list[TermRequest] = []
     for text in texts:
         with collecting(problems):
-            term = parse_term(text).to_dict()
-            if any(term["name"] == other["name"] for other in terms):
-                problems.append(f"term {term['name']} is added twice")
-            terms.append(term)
-    return terms
+            terms.append(parse_term(text))
+    problems.extend(conflicts(settings, terms))
+    return [term.to_dict() for term in terms]
 
 
 def parse_overrides(texts: list[str]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     settings, cohort, overrides = None, None, {}
     with collecting(problems):
         settings = get(arguments.method)().with_assignments(arguments.set)
-    terms = parse_terms(arguments.add, problems)
+    terms = parse_terms(arguments.add, settings, problems)
     with collecting(problems):
         overrides = parse_overrides(arguments.plan)
     with collecting(problems):
@@ -70,12 +70,11 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         problems.append(f"{arguments.cohort} has no cases: there is nothing to plan from")
     if problems or settings is None or cohort is None:
         raise InputError(problems)
-    from SemiWeakSegLib.learning.plan import make_plan
     from SemiWeakSegLib.learning.processes import choose_device
-    from SemiWeakSegLib.learning.recipes import needs_whole_images
+    from SemiWeakSegLib.learning.recipes import plan_run
 
     with collecting(problems):
         device = choose_device(arguments.device or "auto").type
-        whole = needs_whole_images(settings, [TermRequest.from_dict(each) for each in terms])
-        return make_plan(cohort, whole=whole, overrides=overrides, device=device)
+        extra = [TermRequest.from_dict(each) for each in terms]
+        return plan_run(cohort, settings, extra, overrides, device)
     raise InputError(problems)

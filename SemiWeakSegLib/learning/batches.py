@@ -24,21 +24,12 @@ class Augmentation:
 
 
 def make_augmentation(name: str, plan: Plan) -> Augmentation:
-    """The named amount of augmentation (none, light, standard, strong) for a plan.
-
-    Volumes with thick slices are turned within the slice plane only.
-    """
+    """The named amount of augmentation (none, light, standard, strong) for a plan."""
     strong = IntensityRanges(
         noise=0.2, brightness=0.4, contrast=(0.5, 1.5), gamma=(0.5, 2.0), probability=0.8, cutout=1
     )
     if name == "none":
         return Augmentation(None, None, strong)
-    planes: tuple[tuple[int, int], ...] = ((0, 1),)
-    if plan.dimensions == 3:
-        coarse = int(np.argmax(plan.spacing))
-        isotropic = max(plan.spacing) < 2 * min(plan.spacing)
-        fine = tuple(axis for axis in range(3) if axis != coarse)
-        planes = ((0, 1), (0, 2), (1, 2)) if isotropic else (fine,)
     degrees, zoom, probability = {
         "light": (10.0, (0.9, 1.1), 0.3),
         "standard": (30.0, (0.8, 1.25), 0.5),
@@ -49,7 +40,7 @@ def make_augmentation(name: str, plan: Plan) -> Augmentation:
         elastic = 0.02 * min(s * n for s, n in zip(plan.spacing, plan.patch_size, strict=True))
     spatial = SpatialRanges(
         rotation_degrees=degrees / (2 if plan.dimensions == 3 else 1),
-        rotation_planes=planes,
+        rotation_planes=rotation_planes(plan),
         zoom=zoom,
         mirror_axes=tuple(plan.mirror_axes),
         probability=probability,
@@ -57,6 +48,16 @@ def make_augmentation(name: str, plan: Plan) -> Augmentation:
     )
     weak = IntensityRanges() if name != "light" else IntensityRanges(probability=0.15)
     return Augmentation(spatial, weak, strong)
+
+
+def rotation_planes(plan: Plan) -> tuple[tuple[int, int], ...]:
+    """Pairs of axes that patches may be turned in: of volumes with thick slices, one."""
+    if plan.dimensions == 2:
+        return ((0, 1),)
+    if max(plan.spacing) < 2 * min(plan.spacing):
+        return ((0, 1), (0, 2), (1, 2))
+    first, second = (axis for axis in range(3) if axis != int(np.argmax(plan.spacing)))
+    return ((first, second),)
 
 
 @dataclasses.dataclass

@@ -12,6 +12,7 @@ from torch import nn
 
 from .batches import Batch
 from .classifier import TagClassifier
+from .view_ensemble import ViewEnsemble
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 NORMALISATIONS = {"instance": ("instance", {"affine": True}), "batch": "batch"}
@@ -23,6 +24,8 @@ def build_network(settings: dict[str, Any]) -> nn.Module:
     ``name`` "unet": MONAI's residual U-Net, (B, channels in, *patch) -> logits (B, K, *patch).
     "size_regressor": (B, channels in + 1, *patch) -> positive values (B, classes), 1 = mean size.
     "classifier": (B, channels in, *patch) -> logits (B, classes) of what an image shows.
+    "co_training": ``members``, settings of a "unet" each, and the axes ``across`` which they see
+    slices, as a `ViewEnsemble`: what goes in and comes out is as for "unet".
     """
     settings = dict(settings)
     name = settings.pop("name")
@@ -32,7 +35,11 @@ def build_network(settings: dict[str, Any]) -> nn.Module:
         return SizeRegressor(**settings)
     if name == "classifier":
         return TagClassifier(**settings)
-    raise ValueError(f"unknown network {name!r}; known: unet, size_regressor, classifier")
+    if name == "co_training":
+        members = [build_network(each) for each in settings["members"]]
+        return ViewEnsemble(members, settings["across"])
+    known = "unet, size_regressor, classifier, co_training"
+    raise ValueError(f"unknown network {name!r}; known: {known}")
 
 
 def on_device(network: nn.Module, device: torch.device | str) -> nn.Module:
@@ -51,7 +58,7 @@ def on_device(network: nn.Module, device: torch.device | str) -> nn.Module:
 
 def is_segmenter(settings: dict[str, Any]) -> bool:
     """True for the settings of a network that gives every voxel a class."""
-    return settings.get("name") == "unet"
+    return settings.get("name") in ("unet", "co_training")
 
 
 def _unet(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..cohort import Cohort
+from ..cohort.geometry import ANISOTROPY_FOR_SLICES, FEWEST_SLICES
 from .fingerprint import Fingerprint, fingerprint
 
 # Voxels of one training patch that train comfortably; the batch is chosen beside it.
@@ -19,10 +20,6 @@ PATCH_VOXELS = {
     ("cuda", 2): 512 * 512,
     ("cuda", 3): 128**3,
 }
-# Slices are cut where one spacing is this many times the others (design: Plan).
-ANISOTROPY_FOR_SLICES = 3.0
-# With fewer slices than this there is no third dimension to learn from.
-FEWEST_SLICES = 4
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 FIRST_CHANNELS = 16
 MOST_CHANNELS = {2: 256, 3: 256}
@@ -131,7 +128,7 @@ def make_plan(
     wanted = largest if whole else np.ceil(np.percentile(extents, 95, axis=0))
     asked = _parse_numbers(overrides.pop("patch_size", None), dimensions, "patch_size", int)
     patch = asked or _fit_patch(wanted, budget, whole)
-    strides = _choose_strides(patch, spacing)
+    strides = choose_strides(patch, spacing)
     multiples = [math.prod(stride[axis] for stride in strides) for axis in range(dimensions)]
     if asked is None:
         patch = [math.ceil(size / m) * m for size, m in zip(patch, multiples, strict=True)]
@@ -221,7 +218,7 @@ def _fit_patch(wanted: np.ndarray, budget: int, whole: bool) -> list[int]:
     return size
 
 
-def _choose_strides(patch: list[int], spacing: list[float]) -> list[list[int]]:
+def choose_strides(patch: list[int], spacing: list[float]) -> list[list[int]]:
     """Halves an axis while it keeps at least 3 voxels and is not much coarser than the finest."""
     size, grid = list(patch), list(spacing)
     strides: list[list[int]] = []

@@ -24,11 +24,15 @@ PARTIAL = ".partial"
 
 @dataclasses.dataclass
 class SavedModel:
-    """A trained network with its plan and classes."""
+    """A trained network with its plan and classes.
+
+    ``settings``: what `build_network` made it from; empty for a network made by hand.
+    """
 
     network: nn.Module
     plan: Plan
     classes: list[SegmentClass]
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def save_tensors(path: Path, values: dict[str, Any]) -> None:
@@ -123,4 +127,4 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> SavedModel:
         for each in described["classes"]
     ]
     network = on_device(network, device).eval()
-    return SavedModel(network, Plan.from_dict(described["plan"]), classes)
+    return SavedModel(network, Plan.from_dict(described["plan"]), classes, described["network"])

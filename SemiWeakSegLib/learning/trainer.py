@@ -21,6 +21,7 @@ from .stages import FINAL_STAGE, Stage, Workshop
 from .teacher import make_average
 from .terms import StageContext, Step, Term
 from .validation import validate
+from .view_ensemble import ViewEnsemble
 
 PROGRESS_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
@@ -240,23 +241,36 @@ class StageTrainer:
         generator: torch.Generator,
         progress: float,
     ) -> Step:
+        members: list[torch.Tensor] = []
         with autocast(self.device):
             if not self.stage.segments:
-                labeled_out, unlabeled_out = self.network.of_batch(labeled), None
-            elif unlabeled is None:
-                labeled_out, unlabeled_out = self.network(labeled.image), None
+                output = self.network.of_batch(labeled)
             else:
-                both = self.network(torch.cat([labeled.image, unlabeled.image]))
-                labeled_out, unlabeled_out = both[: len(labeled)], both[len(labeled) :]
+                image = labeled.image
+                if unlabeled is not None:
+                    image = torch.cat([image, unlabeled.image])
+                if isinstance(self.network, ViewEnsemble):
+                    members = self.network.members(image)
+                    output = self.network.combine(members)
+                else:
+                    output = self.network(image)
+
+        def halves(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+            if unlabeled is None or not self.stage.segments:
+                return logits.float(), None
+            return logits[: len(labeled)].float(), logits[len(labeled) :].float()
+
+        both = halves(output)
         return Step(
             progress=progress,
             labeled=labeled,
             unlabeled=unlabeled,
-            labeled_logits=labeled_out.float(),
-            unlabeled_logits=None if unlabeled_out is None else unlabeled_out.float(),
+            labeled_logits=both[0],
+            unlabeled_logits=both[1],
             student=self.network,
             teacher=self.teacher,
             generator=generator,
+            members=[halves(each) for each in members] or [both],
         )
 
     def _weigh(self, context: Step) -> torch.Tensor:
@@ -351,6 +365,7 @@ class StageTrainer:
     def save(self) -> None:
         """Writes ``checkpoints/last.pt``: everything a resumed run needs."""
         self.processes.average_buffers(self.network)
+        terms = [term.state_dict() for term in self.terms]
         if self.processes.is_main:
             save_tensors(
                 self.workshop.run.checkpoints / "last.pt",
@@ -365,7 +380,7 @@ class StageTrainer:
                     "average": self.average.state_dict(),
                     "optimiser": self.optimiser.state_dict(),
                     "scaler": self.scaler.state_dict(),
-                    "terms": [term.state_dict() for term in self.terms],
+                    "terms": terms,
                     "best": self.best,
                     "validations": self.validations,
                     "since_best": self.since_best,
@@ -395,9 +410,7 @@ def read_checkpoint(workshop: Workshop) -> dict[str, Any] | None:
 
 def mark_finished(workshop: Workshop, stages: list[Stage], number: int) -> None:
     """Notes that stages up to ``number`` are done, so that a resumed run starts the next one."""
-    trained = [
-        each for each in stages[: number + 1] if workshop.weights_path(each.name).exists()
-    ]
+    trained = [each for each in stages[: number + 1] if workshop.weights_path(each.name).exists()]
     state: dict[str, Any] = {"stage": number + 1, "step": 0}
     if trained:
         # Whose weights a run that goes no further has for its model.

@@ -25,10 +25,10 @@ from ..runs.request import RunRequest
 from .budget import Budget
 from .evaluate import evaluate_cases, summarise, write_metrics
 from .memory import OutOfMemory, is_out_of_memory, release_memory, shrink
-from .plan import Plan, make_plan
+from .plan import Plan
 from .predict import predict_run, select_cases
 from .processes import Processes
-from .recipes import make_stages, needs_whole_images
+from .recipes import make_stages, plan_run
 from .report import write_report
 from .saved_model import PARTIAL, keep_model, load_tensors, save_model
 from .stages import Stage, Workshop
@@ -169,9 +169,8 @@ class _Worker:
         self.processes.wait()  # nobody writes before all have read
         if stored:
             return Plan.from_dict(stored)
-        whole = needs_whole_images(self.settings, self.terms)
         device = self.processes.device.type
-        plan = make_plan(cohort, whole=whole, overrides=self.request.plan, device=device)
+        plan = plan_run(cohort, self.settings, self.terms, self.request.plan, device)
         if self.processes.is_main:
             self.run.write_json(self.run.plan_path.name, plan.to_dict())
         self.processes.wait()
@@ -284,6 +283,8 @@ class _Worker:
                     stage.finish(workshop)
                 mark_finished(workshop, stages, number)
             self.processes.wait()
+            for term in trainer.terms:
+                term.finish()
 
     def _budget(self) -> Budget:
         if self.request.minutes is not None:

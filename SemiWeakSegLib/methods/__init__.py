@@ -3,14 +3,25 @@
 from SemiWeakSegLib.methods.boxes import Boxes
 from SemiWeakSegLib.methods.constrained import Constrained
 from SemiWeakSegLib.methods.curriculum_size import CurriculumSize
-from SemiWeakSegLib.methods.menu import METHODS, as_json, describe, get, missing_requirements
+from SemiWeakSegLib.methods.cutmix import CutMix
+from SemiWeakSegLib.methods.entropy import Entropy
+from SemiWeakSegLib.methods.menu import (
+    METHODS,
+    as_json,
+    by_family,
+    conflicts,
+    describe,
+    get,
+    idle_terms,
+    missing_requirements,
+)
 from SemiWeakSegLib.methods.oracle_size import OracleSize
 from SemiWeakSegLib.methods.proposals import Proposals
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
 from SemiWeakSegLib.methods.recommend import Recommendation, recommend
 from SemiWeakSegLib.methods.refinement import Refinement
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
-from SemiWeakSegLib.methods.segmentation import SegmentationSettings
+from SemiWeakSegLib.methods.segmentation import FAMILIES, SegmentationSettings
 from SemiWeakSegLib.methods.settings import FieldDescription, Settings, SettingsError, setting
 from SemiWeakSegLib.methods.supervised import Supervised
 from SemiWeakSegLib.methods.tags import Tags
@@ -28,6 +39,7 @@ from SemiWeakSegLib.methods.terms import (
 )
 
 __all__ = [
+    "FAMILIES",
     "METHODS",
     "TERMS",
     "BoxTerm",
@@ -36,6 +48,8 @@ __all__ = [
     "CandidateTerm",
     "Constrained",
     "CurriculumSize",
+    "CutMix",
+    "Entropy",
     "EntropyTerm",
     "FieldDescription",
     "OracleSize",
@@ -54,8 +68,11 @@ __all__ = [
     "TermRequest",
     "TermSettings",
     "as_json",
+    "by_family",
+    "conflicts",
     "describe",
     "get",
+    "idle_terms",
     "missing_requirements",
     "parse_term",
     "recommend",

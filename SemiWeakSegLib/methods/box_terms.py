@@ -16,6 +16,7 @@ class BoxTerm(BoxBounds, TermSettings):
 
     name: ClassVar[str] = "boxes"
     title: ClassVar[str] = "Tight boxes"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "In each box a tight object: some in every strip, and enough in all."
     default_weight: ClassVar[float] = 1.0
 
@@ -28,6 +29,7 @@ class CandidateTerm(TermSettings):
 
     name: ClassVar[str] = "candidates"
     title: ClassVar[str] = "Excluded classes"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "No class outside its boxes, none that a tag says is absent."
     default_weight: ClassVar[float] = 1.0
 

@@ -21,6 +21,8 @@ ON_HELP = "which cases it acts on"
 class WholeImageTerm(TermSettings):
     """Base of the terms on properties of whole slices or volumes."""
 
+    family: ClassVar[str] = "sizes"
+
     @property
     def whole_images(self) -> bool:
         return True
@@ -127,6 +129,7 @@ class MutualInformationTerm(TermSettings):
 
     name: ClassVar[str] = "mutual_information"
     title: ClassVar[str] = "Mutual information"
+    family: ClassVar[str] = "pseudo_labels"
     summary: ClassVar[str] = "Makes predictions confident while all classes stay in use."
     default_weight: ClassVar[float] = 0.1
 

@@ -1,23 +1,38 @@
-"""The menu of methods: what there is, what each needs, and what a cohort lacks for it."""
+"""The menu: methods and terms by families, what each needs, and what does not go together."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
+from SemiWeakSegLib.methods.adversarial import Adversarial, AdversarialSelfTraining
 from SemiWeakSegLib.methods.boxes import Boxes
+from SemiWeakSegLib.methods.co_training import CoTraining
+from SemiWeakSegLib.methods.consistency import PiModel, Transformation
 from SemiWeakSegLib.methods.constrained import Constrained
 from SemiWeakSegLib.methods.curriculum_size import CurriculumSize
+from SemiWeakSegLib.methods.cutmix import CutMix
+from SemiWeakSegLib.methods.entropy import Entropy
+from SemiWeakSegLib.methods.mixing import ICT, MixUp
 from SemiWeakSegLib.methods.oracle_size import OracleSize
 from SemiWeakSegLib.methods.proposals import Proposals
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
 from SemiWeakSegLib.methods.refinement import Refinement
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
-from SemiWeakSegLib.methods.segmentation import SegmentationSettings
+from SemiWeakSegLib.methods.segmentation import FAMILIES, SegmentationSettings
 from SemiWeakSegLib.methods.settings import FieldDescription, SettingsError, nearest
 from SemiWeakSegLib.methods.supervised import Supervised
 from SemiWeakSegLib.methods.tags import Tags
-from SemiWeakSegLib.methods.terms import TERMS
+from SemiWeakSegLib.methods.teachers import (
+    MeanTeacher,
+    TemporalEnsembling,
+    UncertaintyTeacher,
+)
+from SemiWeakSegLib.methods.term import TEACHERS
+from SemiWeakSegLib.methods.terms import TERMS, TermRequest
+
+K = TypeVar("K", bound=type)
 
 METHODS: dict[str, type[SegmentationSettings]] = {
     method.name: method
@@ -28,10 +43,22 @@ METHODS: dict[str, type[SegmentationSettings]] = {
         OracleSize,
         ScribbleCRF,
         PseudoLabel,
+        Entropy,
+        CutMix,
+        Transformation,
+        PiModel,
+        MeanTeacher,
+        UncertaintyTeacher,
+        TemporalEnsembling,
+        ICT,
+        MixUp,
         Tags,
         Boxes,
         Constrained,
         Refinement,
+        CoTraining,
+        Adversarial,
+        AdversarialSelfTraining,
     )
 }
 
@@ -63,7 +90,6 @@ def missing_requirements(method: type[SegmentationSettings], summary: Any) -> li
     `summary` carries the counts of `cohort.CohortSummary`: labeled, scribbled, boxed, tagged and
     unlabeled training cases, with_truth, with_boxes, with_tags and with_sizes.
     """
-    bare = summary.unlabeled + summary.boxed + summary.tagged
     annotated = summary.labeled + summary.scribbled
     advice = {
         "annotated": (
@@ -75,7 +101,7 @@ def missing_requirements(method: type[SegmentationSettings], summary: Any) -> li
             "segment at least one case fully, or choose a method that takes scribbles",
         ),
         "unlabeled": (
-            bare,
+            bare_cases(summary),
             "add images without labels, or choose a method that needs labels only",
         ),
         "truth": (
@@ -107,33 +133,98 @@ def missing_requirements(method: type[SegmentationSettings], summary: Any) -> li
     ]
 
 
+def by_family(kinds: Mapping[str, K]) -> dict[str, list[K]]:
+    """Methods or terms under the keys of `segmentation.FAMILIES`, in that order; none is empty."""
+    grouped = {
+        family: [kind for kind in kinds.values() if kind.family == family] for family in FAMILIES
+    }
+    return {family: members for family, members in grouped.items() if members}
+
+
+def conflicts(settings: SegmentationSettings | None, terms: Sequence[TermRequest]) -> list[str]:
+    """Why a method and extra terms cannot be trained together, one sentence each.
+
+    A run has one teacher; each term is there once, and not beside a method that is that term.
+    Without ``settings`` (they are not known, or wrong) the terms are compared with each other.
+    """
+    names = [term.name for term in terms]
+    problems = [
+        f"the term {name} is added twice" for name in dict.fromkeys(names) if names.count(name) > 1
+    ]
+    if settings is not None and settings.name in names:
+        problems.append(
+            f"the method {settings.name} has the term {settings.name} already: change the "
+            "settings of the method instead of adding it"
+        )
+    asked = [(f"the term {term.name}", term.settings.learns_from) for term in terms]
+    if settings is not None:
+        asked.insert(0, (f"the method {settings.name}", settings.learns_from))
+    sides = {
+        teacher: ", ".join(dict.fromkeys(who for who, wanted in asked if wanted == teacher))
+        for teacher in TEACHERS
+    }
+    if all(sides.values()):
+        wishes = ", ".join(f"{TEACHERS[key]} by {who}" for key, who in sides.items())
+        problems.append(
+            f"a run has one teacher, but two are asked for: {wishes}; give all of them the same "
+            "(setting 'teacher'), or take one away"
+        )
+    return problems
+
+
+def idle_terms(terms: Iterable[TermRequest], unlabeled: int) -> list[str]:
+    """A sentence for each term that would do nothing, as it acts on unlabeled cases only.
+
+    ``unlabeled``: how many there are.
+    """
+    if unlabeled:
+        return []
+    return [
+        f"the term '{term.name}' does nothing: it acts on unlabeled cases and there are none; "
+        "let it act on all (on=all) or take it away"
+        for term in terms
+        if getattr(term.settings, "on", "") == "unlabeled_cases"
+    ]
+
+
+def bare_cases(summary: Any) -> int:
+    """How many training cases have neither labels nor scribbles, whatever else they carry."""
+    return summary.unlabeled + summary.boxed + summary.tagged
+
+
 def describe(width: int = 96) -> str:
     """The menu as text: methods, what each needs, its settings; then the terms one may add."""
     lines = ["Methods (--method NAME, settings by --set key=value)", ""]
-    for method in METHODS.values():
-        lines += _heading(method.name, method.title, method.summary, width)
-        needs = "needs: " + "; ".join(REQUIREMENTS[key] for key in method.needs)
-        lines.append(textwrap.fill(needs, width, initial_indent="    ", subsequent_indent="    "))
-        shared = {each.name for each in SegmentationSettings.descriptions()}
-        lines += [_row(each, width) for each in method.descriptions() if each.name not in shared]
-        lines.append("")
-    lines += ["Settings of every method", ""]
+    shared = {each.name for each in SegmentationSettings.descriptions()}
+    for family, methods in by_family(METHODS).items():
+        lines += [f"== {FAMILIES[family]} ==", ""]
+        for method in methods:
+            lines += _heading(method.name, method.title, method.summary, width)
+            needs = "needs: " + "; ".join(REQUIREMENTS[key] for key in method.needs)
+            lines += textwrap.wrap(needs, width, initial_indent="    ", subsequent_indent="    ")
+            own = [each for each in method.descriptions() if each.name not in shared]
+            lines += [_row(each, width) for each in own]
+            lines.append("")
+    lines += ["== Settings of every method ==", ""]
     lines += [_row(each, width) for each in SegmentationSettings.descriptions()]
     lines += ["", "Terms that any method takes (--add name:weight[,key=value ...])", ""]
-    for term in TERMS.values():
-        title = f"{term.title}, weight {term.default_weight:g} unless given"
-        lines += _heading(term.name, title, term.summary, width)
-        lines += [_row(each, width) for each in term.descriptions()]
-        lines.append("")
+    for family, terms in by_family(TERMS).items():
+        lines += [f"== {FAMILIES[family]} ==", ""]
+        for term in terms:
+            title = f"{term.title}, weight {term.default_weight:g} unless given"
+            lines += _heading(term.name, title, term.summary, width)
+            lines += [_row(each, width) for each in term.descriptions()]
+            lines.append("")
     return "\n".join(lines).rstrip()
 
 
 def as_json() -> dict[str, Any]:
-    """The menu as plain values: {"methods": [...], "terms": [...]}, each with its settings."""
+    """The menu as plain values: families by key, methods and terms, each with its settings."""
     methods = [
         {
             "name": method.name,
             "title": method.title,
+            "family": method.family,
             "summary": method.summary,
             "needs": list(method.needs),
             "source": method.source,
@@ -145,18 +236,19 @@ def as_json() -> dict[str, Any]:
         {
             "name": term.name,
             "title": term.title,
+            "family": term.family,
             "summary": term.summary,
             "default_weight": term.default_weight,
             "settings": [each.to_dict() for each in term.descriptions()],
         }
         for term in TERMS.values()
     ]
-    return {"methods": methods, "terms": terms}
+    return {"families": dict(FAMILIES), "methods": methods, "terms": terms}
 
 
 def _heading(name: str, title: str, summary: str, width: int) -> list[str]:
     return [
-        f"  {name}: {title}",
+        *textwrap.wrap(f"{name}: {title}", width, initial_indent="  ", subsequent_indent="    "),
         *textwrap.wrap(summary, width, initial_indent="    ", subsequent_indent="    "),
     ]
 

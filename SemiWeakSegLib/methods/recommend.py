@@ -1,34 +1,78 @@
-"""Which method suits a cohort, and why: rules that rest on what docs/benchmarks.md measured."""
+"""Which method suits a cohort, and why: what it holds decides, then what was measured."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from SemiWeakSegLib.methods.boxes import Boxes
-from SemiWeakSegLib.methods.proposals import Proposals
+from SemiWeakSegLib.methods.evidence import (
+    Evidence,
+    evidence,
+    gain_text,
+    row_terms,
+)
+from SemiWeakSegLib.methods.measured import MEASURED, Measured
+from SemiWeakSegLib.methods.menu import bare_cases
 from SemiWeakSegLib.methods.pseudo_label import PseudoLabel
 from SemiWeakSegLib.methods.scribble_crf import ScribbleCRF
 from SemiWeakSegLib.methods.supervised import Supervised
 from SemiWeakSegLib.methods.tags import Tags
+from SemiWeakSegLib.methods.terms import TermRequest
+
+BEYOND_TEXT = "This cohort has far more labels than were measured: expect less."
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A method's name, the reason in plain words, and settings that differ from the defaults."""
+    """A method's name and the reason in plain words, with what to set and to add.
+
+    ``settings`` are values that differ from the method's defaults. ``runner_up`` is the name of the
+    method to try next, None where no other was measured to help.
+    """
 
     method: str
     reason: str
     settings: dict[str, Any] = field(default_factory=dict)
+    terms: tuple[TermRequest, ...] = ()
+    runner_up: str | None = None
+
+    def options(self) -> str:
+        """The recommendation as options of ``train``: "--method NAME --set key=value"."""
+        words = [f"--method {self.method}"]
+        if self.settings:
+            words.append("--set " + " ".join(f"{k}={v}" for k, v in self.settings.items()))
+        words += [f"--add {term.to_text()}" for term in self.terms]
+        return " ".join(words)
+
+    def request(self) -> dict[str, Any]:
+        """Method, settings and terms as plain values, as a run is asked for."""
+        return {
+            "method": self.method,
+            "settings": dict(self.settings),
+            "terms": [term.to_dict() for term in self.terms],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            **self.request(),
+            "reason": self.reason,
+            "runner_up": self.runner_up,
+        }
 
 
-def recommend(summary: Any) -> Recommendation:
+def recommend(summary: Any, measured: Sequence[Measured] = MEASURED) -> Recommendation:
     """The method to try first on a cohort with the counts of `cohort.CohortSummary`.
 
-    Only training cases count. Methods that bound sizes are never recommended: with few labels the
-    regressed sizes were wrong by half. Where nothing is annotated yet, the reason says what to do.
+    Only training cases count. Boxes, tags, scribbles and partial labels decide by themselves. With
+    labels and at least as many unlabeled cases it is the method with the best mean gain over
+    supervision among those whose gain was larger than its spread over the seeds, measured on the
+    most similar cohort; supervision where there is none. Where nothing is annotated yet, the reason
+    says what to do.
     """
-    bare = summary.unlabeled + summary.boxed + summary.tagged
+    bare = bare_cases(summary)
     annotated = summary.labeled + summary.scribbled
     if summary.with_boxes > summary.labeled and summary.with_boxes >= summary.scribbled:
         others = f" It takes {_cases(annotated, 'annotated')} along." if annotated else ""
@@ -50,11 +94,14 @@ def recommend(summary: Any) -> Recommendation:
             "that is the quickest start, and scribbles on at most 1 % of the voxels reached 97 % "
             "of the Dice of full labels on hippocampus volumes.",
         )
-    # With dense labels and many bare images, what pseudo-labels find outweighs the scribbles.
+    # With dense labels and many bare images, what these add outweighs the scribbles.
     mostly_scribbled = summary.scribbled > summary.labeled and (
         not summary.labeled or summary.scribbled >= bare
     )
     if mostly_scribbled:
+        found = _nearest(summary, measured) if bare >= annotated else None
+        if found is not None and found.convincing:
+            return _measured(summary, found)
         return Recommendation(
             ScribbleCRF.name,
             f"{_cases(summary.scribbled, 'scribbled')}, {summary.labeled} fully labeled. "
@@ -78,12 +125,79 @@ def recommend(summary: Any) -> Recommendation:
             f"{_cases(annotated, 'annotated')} and only {bare} without labels. What "
             "these add shrinks as labels grow, and supervised trains fastest.",
         )
+    found = _nearest(summary, measured)
+    if found is not None:
+        return _measured(summary, found)
     return Recommendation(
         PseudoLabel.name,
-        f"{_cases(annotated, 'annotated')}, {bare} without labels. On synthetic hearts it "
-        "gained 2 to 6 points of Dice over supervised; on hippocampus volumes the difference was "
-        f"small. {Proposals.title} is the next to try.",
+        f"{_have(summary)} Nothing was measured on a cohort like this. Pseudo-labels are the "
+        "simplest way to learn from unlabeled cases, and keep to what the network is sure of.",
     )
+
+
+def _nearest(summary: Any, measured: Sequence[Measured]) -> Evidence | None:
+    """What was measured with annotations like those of the cohort, or nearly like them."""
+    if not summary.labeled:
+        kinds = ("scribbles", "labels and scribbles")
+    elif summary.scribbled > summary.labeled:
+        kinds = ("labels and scribbles", "labels")
+    else:
+        kinds = ("labels", "labels and scribbles")
+    for kind in kinds:
+        found = evidence(summary, kind, measured)
+        if found is not None and found.rows:
+            return found
+    return None
+
+
+def _measured(summary: Any, found: Evidence) -> Recommendation:
+    convincing = found.convincing
+    if not convincing:
+        return _nothing_helped(summary, found)
+    best = convincing[0]
+    sentences = [_have(summary), _figures(found, best)]
+    others = [row for row in convincing[1:] if row.method != best.method or row.terms != best.terms]
+    if others:
+        sentences.append(f"Next to try: {found.title(others[0])} ({gain_text(others[0])}).")
+    if found.is_beyond:
+        sentences.append(BEYOND_TEXT)
+    return Recommendation(
+        best.method,
+        " ".join(sentences),
+        settings=found.settings(best),
+        terms=tuple(row_terms(best)),
+        runner_up=others[0].method if others else None,
+    )
+
+
+def _nothing_helped(summary: Any, found: Evidence) -> Recommendation:
+    closest = found.rows[0]
+    sentences = [
+        _have(summary),
+        f"On {found.place} nothing gained more than its spread over the seeds; closest came "
+        f"{found.title(closest)} with {gain_text(closest)} points of Dice: the next to try.",
+        "Supervised trains fastest and is the figure to beat.",
+    ]
+    return Recommendation(Supervised.name, " ".join(sentences), runner_up=closest.method)
+
+
+def _figures(found: Evidence, row: Measured) -> str:
+    """What a row gained, in one sentence."""
+    gain = gain_text(row).lstrip("+")
+    text = (
+        f"On {found.place} {found.title(row)} gained {gain} points of Dice over supervised "
+        f"({100 * (row.dice - row.gain):.1f} to {100 * row.dice:.1f} %)"
+    )
+    if row.closed is not None and row.closed > 0:
+        text += f", {100 * row.closed:.0f} % of the gap to full labels"
+    if row.cost is not None:
+        text += f", in {row.cost:.1f} times the time"
+    return text + "."
+
+
+def _have(summary: Any) -> str:
+    annotated = summary.labeled + summary.scribbled
+    return f"{_cases(annotated, 'annotated')}, {bare_cases(summary)} without labels."
 
 
 def _cases(number: int, what: str) -> str:

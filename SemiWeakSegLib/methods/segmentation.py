@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from SemiWeakSegLib.methods.settings import Settings, setting
+from SemiWeakSegLib.methods.term import TEACHERS
 
 FAMILIES = {
     "labels": "From labels alone",
     "weak": "From scribbles, points, boxes and tags",
-    "semi": "From labels and unlabeled images",
-    "sizes": "From labels and knowledge of sizes",
+    "pseudo_labels": "From unlabeled cases: pseudo-labels, entropy",
+    "consistency": "From unlabeled cases: consistency",
+    "teachers": "From unlabeled cases: averaged teachers",
+    "networks": "From unlabeled cases: several networks",
+    "sizes": "From knowledge of sizes",
 }
+"""What menus list methods and terms under, in this order."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,12 @@ class SegmentationSettings(Settings):
     def whole_images(self) -> bool:
         """Whether it constrains whole slices or volumes, so that patches must hold them whole."""
         return False
+
+    @property
+    def learns_from(self) -> str | None:
+        """The teacher that its own terms ask for, a key of `term.TEACHERS`, or None."""
+        teacher = getattr(self, "teacher", None)
+        return teacher if teacher in TEACHERS else None
 
     learning_rate: float = setting(3e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
     weight_decay: float = setting(1e-5, "decoupled weight decay", minimum=0.0, maximum=1.0)

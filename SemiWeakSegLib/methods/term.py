@@ -8,16 +8,29 @@ from typing import ClassVar
 from SemiWeakSegLib.methods.settings import Settings
 
 RAMP_HELP = "share of the stage over which the weight rises to its full value"
+TEACHERS = {"ema": "the moving average of the weights", "frozen": "a frozen first-stage network"}
+"""Networks beside the one that is trained; a run has at most one of them."""
 
 
 @dataclass(frozen=True)
 class TermSettings(Settings):
-    """Base of the addable terms."""
+    """Base of the addable terms.
+
+    ``family``: the key of `segmentation.FAMILIES` that menus list it under. A term that learns
+    from one of `TEACHERS` has a setting ``teacher`` or, without a choice, a class variable.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     default_weight: ClassVar[float]
+    family: ClassVar[str]
+
+    @property
+    def learns_from(self) -> str | None:
+        """The teacher it asks for, a key of `TEACHERS`, or None."""
+        teacher = getattr(self, "teacher", None)
+        return teacher if teacher in TEACHERS else None
 
     @property
     def whole_images(self) -> bool:

@@ -25,6 +25,11 @@ class TermMethod(SegmentationSettings):
         """What its term says."""
         return self.request().settings.whole_images
 
+    @property
+    def learns_from(self) -> str | None:
+        """What its term says."""
+        return self.request().settings.learns_from
+
     def request(self) -> TermRequest:
         """The term as if the user had added it, with this method's values."""
         values = {each.name: getattr(self, each.name) for each in fields(self.term)}

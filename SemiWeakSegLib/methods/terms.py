@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from SemiWeakSegLib.methods.adversarial_terms import ADVERSARIAL_TERMS
 from SemiWeakSegLib.methods.box_terms import BoxTerm, CandidateTerm
+from SemiWeakSegLib.methods.consistency_terms import CONSISTENCY_TERMS
 from SemiWeakSegLib.methods.constraint_terms import (
     CONSTRAINT_TERMS,
     AreaTerm,
@@ -18,25 +20,11 @@ from SemiWeakSegLib.methods.constraint_terms import (
     SizeTerm,
 )
 from SemiWeakSegLib.methods.kernel import CRFKernel
+from SemiWeakSegLib.methods.mixing_terms import MIXING_TERMS
+from SemiWeakSegLib.methods.pseudo_label_terms import CutMixTerm, EntropyTerm, PseudoLabelTerm
 from SemiWeakSegLib.methods.settings import SettingsError, nearest, setting
+from SemiWeakSegLib.methods.teacher_terms import TEACHER_TERMS
 from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
-
-
-@dataclass(frozen=True)
-class EntropyTerm(TermSettings):
-    """Mean normalised entropy of the prediction, -sum_k s_k log s_k / log C."""
-
-    name: ClassVar[str] = "entropy"
-    title: ClassVar[str] = "Entropy minimisation"
-    summary: ClassVar[str] = "Makes predictions confident where nothing is annotated."
-    default_weight: ClassVar[float] = 0.1
-
-    on: str = setting(
-        "unlabeled_voxels",
-        "where it acts",
-        choices=("unlabeled_voxels", "unlabeled_cases", "all"),
-    )
-    ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +33,7 @@ class CRFTerm(CRFKernel, TermSettings):
 
     name: ClassVar[str] = "crf"
     title: ClassVar[str] = "CRF regularisation"
+    family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "Voxels near each other with like intensities get the same class."
     default_weight: ClassVar[float] = 3.0
 
@@ -59,27 +48,6 @@ class CRFTerm(CRFKernel, TermSettings):
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
 
-@dataclass(frozen=True)
-class PseudoLabelTerm(TermSettings):
-    """Cross-entropy to the most probable class where the teacher is confident."""
-
-    name: ClassVar[str] = "pseudo_label"
-    title: ClassVar[str] = "Pseudo-labels"
-    summary: ClassVar[str] = "Learns from its own confident predictions on unlabeled voxels."
-    default_weight: ClassVar[float] = 1.0
-
-    teacher: str = setting(
-        "ema",
-        "who predicts: the network itself, its moving average, or a frozen first-stage network",
-        choices=("own", "ema", "frozen"),
-    )
-    threshold: float = setting(
-        0.95, "least probability that makes a voxel a pseudo-label", minimum=0.0, maximum=1.0
-    )
-    strong_view: bool = setting(True, "learn from a strongly augmented view of the same patch")
-    ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
-
-
 __all__ = [
     "RAMP_HELP",
     "TERMS",
@@ -88,6 +56,7 @@ __all__ = [
     "CRFTerm",
     "CandidateTerm",
     "ClassRatioTerm",
+    "CutMixTerm",
     "EntropyTerm",
     "MomentsTerm",
     "MutualInformationTerm",
@@ -106,6 +75,11 @@ TERMS: dict[str, type[TermSettings]] = {
         EntropyTerm,
         CRFTerm,
         PseudoLabelTerm,
+        CutMixTerm,
+        *CONSISTENCY_TERMS,
+        *TEACHER_TERMS,
+        *MIXING_TERMS,
+        *ADVERSARIAL_TERMS,
         *CONSTRAINT_TERMS,
         BoxTerm,
         CandidateTerm,
@@ -124,6 +98,16 @@ class TermRequest:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
         return {"name": self.name, "weight": self.weight, "settings": self.settings.to_dict()}
+
+    def to_text(self) -> str:
+        """The term as it is written after ``--add``; `parse_term` reads it back."""
+        defaults = type(self.settings)().to_dict()
+        changed = [
+            f",{name}={value}"
+            for name, value in self.settings.to_dict().items()
+            if value != defaults[name]
+        ]
+        return f"{self.name}:{self.weight:g}{''.join(changed)}"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TermRequest:

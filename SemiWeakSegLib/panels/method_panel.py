@@ -18,7 +18,7 @@ from SemiWeakSegLib.panels.method_forms import MethodForms
 from SemiWeakSegLib.panels.method_menu import MethodMenu
 from SemiWeakSegLib.panels.plan_view import PlanView
 from SemiWeakSegLib.panels.planning import Planner
-from SemiWeakSegLib.panels.recommendation_row import RecommendationRow
+from SemiWeakSegLib.panels.recommendation_row import RecommendationRow, take
 from SemiWeakSegLib.panels.selections import Selections, readSelections, writeSelections
 from SemiWeakSegLib.panels.size_bounds_view import SizeBoundsView
 from SemiWeakSegLib.panels.term_notes import termNotes
@@ -45,7 +45,7 @@ class MethodPanel(VTKObservationMixin):
         self.recommendation = RecommendationRow(
             self.ui.recommendationLabel, self.ui.useRecommendationButton, self._onUseRecommendation
         )
-        self.menu = MethodMenu(self.ui.methodMenu, self._onMethodChosen)
+        self.menu = MethodMenu(self.ui.methodMenu, self.ui.methodSearchBox, self._onMethodChosen)
         self.plan = PlanView(self.ui.planTable, self._onPlanOverridden)
         self.kernel = KernelView(logic, self._planned)
         self.forms = MethodForms(
@@ -126,7 +126,7 @@ class MethodPanel(VTKObservationMixin):
     def refresh(self) -> None:
         """Availability, recommendation, problems and buttons, as the cohort is now."""
         summary = self._summary()
-        self.recommendation.show(summary, self.selections.method)
+        self.recommendation.show(summary, self.selections)
         self.menu.showSummary(summary, self.recommendation.method)
         self.menu.choose(self.selections.method)
         self.sizeBounds.refresh()
@@ -187,6 +187,7 @@ class MethodPanel(VTKObservationMixin):
     def _showSelections(self) -> None:
         self.menu.choose(self.selections.method)
         self.forms.show(self.selections.method, self.selections.methodSettings)
+        self.terms.setMethod(self.selections.method)
         if self.terms.terms != self.selections.terms:
             self.terms.setTerms(self.selections.terms)
         if self.plan.overrides != self.selections.plan:
@@ -197,10 +198,7 @@ class MethodPanel(VTKObservationMixin):
         self._keep()
 
     def _onUseRecommendation(self, recommended: Recommendation) -> None:
-        self.selections.method = recommended.method
-        if recommended.settings:
-            chosen = {**self.selections.methodSettings, **recommended.settings}
-            self.selections.settings[recommended.method] = chosen
+        take(recommended, self.selections)
         self._keep()
 
     def _onSettingsChanged(self) -> None:
@@ -263,12 +261,10 @@ class MethodPanel(VTKObservationMixin):
 
     def _showNotes(self) -> None:
         summary = self._summary()
-        notes = list(self.selections.notes)
-        if summary is not None:
-            notes += problemsOf(self.request(), summary)
+        notes = [*self.selections.notes, *problemsOf(self.request(), summary)]
         if self.logic.study is not None:
-            chosen = self.selections.terms
-            notes += termNotes(chosen, self.selections.method, self.logic.study.cohort)
+            chosen, cohort = self.selections, self.logic.study.cohort
+            notes += termNotes(chosen.terms, chosen.method, cohort, summary)
         self.ui.noteLabel.text = "\n".join(notes)
         self.ui.noteLabel.visible = bool(notes)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slicer.i18n import tr as _
 
-from SemiWeakSegLib.cohort import Cohort
-from SemiWeakSegLib.methods import TERMS, CandidateTerm
+from SemiWeakSegLib.cohort import Cohort, CohortSummary
+from SemiWeakSegLib.methods import TERMS, CandidateTerm, SettingsError, TermRequest, idle_terms
 from SemiWeakSegLib.methods.box_bounds import BoxBounds
+from SemiWeakSegLib.methods.menu import bare_cases
 from SemiWeakSegLib.methods.size_sources import SizeSources
 from SemiWeakSegLib.panels.library_texts import libraryText
 
@@ -17,10 +19,17 @@ ESTIMATES_SIZES = ("curriculum_size", "oracle_size")
 """Methods that find sizes themselves."""
 
 
-def termNotes(terms: Iterable[Mapping[str, Any]], method: str, cohort: Cohort) -> list[str]:
-    """A sentence for each term of sizes or boxes where this cohort says nothing of them."""
+def termNotes(
+    terms: Sequence[Mapping[str, Any]], method: str, cohort: Cohort, summary: CohortSummary | None
+) -> list[str]:
+    """A sentence for each term whose sizes, boxes or unlabeled cases this cohort does not have.
+
+    ``summary``: the cohort's counts, None before it was checked.
+    """
     stated = statedSizes(cohort)
     notes = []
+    if summary is not None:
+        notes += map(libraryText, idle_terms(_requests(terms), bare_cases(summary)))
     for term in terms:
         kind = TERMS[term["name"]]
         title = libraryText(kind.title)
@@ -54,6 +63,15 @@ def termNotes(terms: Iterable[Mapping[str, Any]], method: str, cohort: Cohort) -
                 )
             )
     return notes
+
+
+def _requests(terms: Sequence[Mapping[str, Any]]) -> list[TermRequest]:
+    """The terms whose settings go together; what is wrong with the others is said elsewhere."""
+    found = []
+    for term in terms:
+        with contextlib.suppress(SettingsError):
+            found.append(TermRequest.from_dict(term))
+    return found
 
 
 def statedSizes(cohort: Cohort) -> dict[str, bool]:

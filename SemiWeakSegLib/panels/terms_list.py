@@ -9,12 +9,14 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
-from SemiWeakSegLib.methods import TERMS
+from SemiWeakSegLib.methods import FAMILIES, TERMS, by_family
 from SemiWeakSegLib.panels.kernel_view import KernelView
 from SemiWeakSegLib.panels.library_texts import libraryText
 from SemiWeakSegLib.panels.settings_form import SettingsForm
 
 LARGEST_WEIGHT = 1e6
+FLAGS_ROLE = qt.Qt.UserRole - 1
+"""Where the items of a combo box keep their flags; none: the item is no choice."""
 
 
 class TermRow:
@@ -85,11 +87,13 @@ class TermsList:
     ) -> None:
         self.onChanged = onChanged
         self._kernel = kernel
+        self._method = ""
         self.rows: dict[str, TermRow] = {}
         self._layout = qt.QVBoxLayout(container)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self.addBox = qt.QComboBox()
         self.addBox.objectName = "addTermComboBox"
+        self.addBox.maxVisibleItems = 20
         # The entries are sentences: the box must not be as wide as the longest.
         self.addBox.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         self.addBox.toolTip = _(
@@ -103,6 +107,12 @@ class TermsList:
     def terms(self) -> list[dict[str, Any]]:
         """The terms in their order: name, weight, changed settings."""
         return [row.value for row in self.rows.values()]
+
+    def setMethod(self, name: str) -> None:
+        """The chosen method: the term that it consists of is not offered."""
+        if name != self._method:
+            self._method = name
+            self._fillBox()
 
     def setTerms(self, terms: list[dict[str, Any]]) -> None:
         """Show these terms and no others."""
@@ -142,13 +152,27 @@ class TermsList:
         widget.deleteLater()
 
     def _fillBox(self) -> None:
-        self.addBox.clear()
-        self.addBox.addItem(_("Add a term…"), "")
-        for name, term in TERMS.items():
-            if name not in self.rows:
+        box = self.addBox
+        box.clear()
+        box.addItem(_("Add a term…"), "")
+        for family, terms in by_family(TERMS).items():
+            left = [term for term in terms if term.name not in {self._method, *self.rows}]
+            if left:
+                self._addHeading(libraryText(FAMILIES[family]))
+            for term in left:
                 text = f"{libraryText(term.title)}: {libraryText(term.summary)}"
-                self.addBox.addItem(text, name)
-        self.addBox.enabled = self.addBox.count > 1
+                box.addItem(text, term.name)
+                box.setItemData(box.count - 1, libraryText(term.summary), qt.Qt.ToolTipRole)
+        box.enabled = box.count > 1
+
+    def _addHeading(self, text: str) -> None:
+        """An entry that neither mouse nor keyboard can choose."""
+        self.addBox.addItem(text, "")
+        place = self.addBox.count - 1
+        self.addBox.setItemData(place, 0, FLAGS_ROLE)
+        font = qt.QFont()
+        font.setBold(True)
+        self.addBox.setItemData(place, font, qt.Qt.FontRole)
 
     def _onActivated(self, index: int) -> None:
         name = self.addBox.itemData(index)

@@ -22,6 +22,7 @@ KINDS = (
     "refinement",
     "predicting",
     "predicted",
+    "note",
     "warning",
     "out_of_memory",
     "finished",

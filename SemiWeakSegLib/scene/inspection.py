@@ -153,4 +153,7 @@ def _facts(values: dict[str, Any]) -> CaseFacts:
 def _summary(values: dict[str, Any] | None) -> CohortSummary | None:
     if values is None:
         return None
-    return CohortSummary(**{each.name: int(values[each.name]) for each in fields(CohortSummary)})
+    kinds = {"int": int, "bool": bool}
+    return CohortSummary(
+        **{each.name: kinds[str(each.type)](values[each.name]) for each in fields(CohortSummary)}
+    )

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from SemiWeakSegLib.methods import SettingsError, TermRequest, get, missing_requirements
+from SemiWeakSegLib.methods import (
+    SettingsError,
+    TermRequest,
+    conflicts,
+    get,
+    missing_requirements,
+)
 from SemiWeakSegLib.runs import RunRequest
 from SemiWeakSegLib.scene.texts import tr as _
 
@@ -48,32 +56,29 @@ def problemsOf(request: TrainingRequest, summary: CohortSummary | None = None) -
     known.
     """
     problems: list[str] = []
-    try:
+    settings = None
+    with _collecting(problems):
         method = get(request.method)
-    except SettingsError as error:
-        problems += error.problems
-    else:
-        problems += _problemsOf(lambda: method.from_dict(request.settings))
         if summary is not None:
             problems += missing_requirements(method, summary)
-    names = set()
+        settings = method.from_dict(request.settings)
+    terms: list[TermRequest] = []
     for term in request.terms:
-        problems += _problemsOf(lambda term=term: TermRequest.from_dict(term))
-        name = term.get("name")
-        if name in names:
-            problems.append(_("The term {name} is added twice.").format(name=name))
-        names.add(name)
+        with _collecting(problems):
+            terms.append(TermRequest.from_dict(term))
+    problems += conflicts(settings, terms)
     return problems + _budgetProblems(request) + _otherProblems(request)
 
 
-def _problemsOf(check: Any) -> list[str]:
+@contextmanager
+def _collecting(problems: list[str]) -> Iterator[None]:
+    """What is raised inside joins the problems."""
     try:
-        check()
+        yield
     except SettingsError as error:
-        return list(error.problems)
+        problems += error.problems
     except (TypeError, ValueError, AttributeError) as error:
-        return [str(error)]
-    return []
+        problems.append(str(error))
 
 
 def _budgetProblems(request: TrainingRequest) -> list[str]:

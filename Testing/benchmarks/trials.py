@@ -1,30 +1,29 @@
-"""What the tables of Dice share: the split of the real cohort, one training, many side by side."""
+"""Trainings of the tables of Dice: one by the command line, many side by side, none twice.
+
+Each run is the command line as a user runs it, on one thread. What it came to is a JSON file; a run
+whose file is there is not repeated, and one whose file was made with other options is refused.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from SemiWeakSegLib.cohort import Case, Cohort, SegmentClass
-
 SEEDS = (0, 1, 2)
-TEST_CASES = 40
-DEVELOPMENT_CASES = 20
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-T = TypeVar("T")
 
 
 class TrialFailed(RuntimeError):
@@ -32,48 +31,59 @@ class TrialFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one training came to on the test cases."""
+class Trial:
+    """One training: its key and seed name its result, ``make`` writes its cohort.
 
-    mean_dice: float
-    per_class: dict[str, float]
-    seconds: float
-    events: list[dict]
-
-
-def hippocampus(data: Path) -> Cohort:
-    """The real cohort: 40 test cases, 20 for development (settings), the rest for training.
-
-    The split is drawn once with seed 2026 from the sorted names and is the same for all seeds.
+    ``make`` takes an empty folder and the seed and returns the cohort file. ``facts`` are written
+    into the result beside what was measured.
     """
-    names = sorted(path.name for path in (data / "images").glob("*.nii.gz"))
-    order = np.random.default_rng(2026).permutation(len(names))
-    cases = []
-    for place, number in enumerate(order):
-        name = names[number]
-        role = "test" if place < TEST_CASES else "train"
-        if TEST_CASES <= place < TEST_CASES + DEVELOPMENT_CASES:
-            role = "validation"
-        image, label = data / "images" / name, data / "labels" / name
-        cases.append(Case(name[: -len(".nii.gz")], (image,), truth=label, role=role))
-    return Cohort([SegmentClass(1, "anterior"), SegmentClass(2, "posterior")], cases)
 
+    folder: Path
+    key: str
+    seed: int
+    options: Sequence[str]
+    make: Callable[[Path, int], Path]
+    on: str = "test"
+    facts: dict[str, Any] = field(default_factory=dict)
 
-def with_labels(cohort: Cohort, labeled: int | None, seed: int, on: str) -> Cohort:
-    """Labels of ``labeled`` groups kept (None: all); tested on the role ``on``.
+    @property
+    def path(self) -> Path:
+        """The file of its result."""
+        return self.folder / f"{self.key}-seed{self.seed}.json"
 
-    The other of test and validation is left out: neither is looked at in training.
-    """
-    train = [case for case in cohort.cases if case.role == "train"]
-    groups = sorted({case.group or case.id for case in train})
-    order = np.random.default_rng([7, seed]).permutation(len(groups))
-    kept = {groups[number] for number in order[: labeled or len(groups)]}
-    cases = [
-        replace(case, label=case.truth if (case.group or case.id) in kept else None)
-        for case in train
-    ]
-    cases += [replace(case, role="test") for case in cohort.cases if case.role == on]
-    return cohort.with_cases(cases)
+    def result(self) -> dict[str, Any] | None:
+        """What it came to, None where it was not run."""
+        if not self.path.exists():
+            return None
+        return json.loads(self.path.read_text(encoding="utf-8"))
+
+    def was_made_otherwise(self) -> bool:
+        """Whether a result of its name is there that other options led to."""
+        result = self.result()
+        if result is None:
+            return False
+        return (result["options"], result.get("on", "test")) != (list(self.options), self.on)
+
+    def run(self) -> dict[str, Any]:
+        """Trains, predicts and measures, unless its result is there; raises TrialFailed."""
+        if result := self.result():
+            return result
+        work = fresh(self.folder / "work" / self.path.stem)
+        outcome = train_and_measure(work / "run", self.make(work, self.seed), self.options)
+        result = {
+            "key": self.key,
+            "options": list(self.options),
+            "on": self.on,
+            "seed": self.seed,
+            **self.facts,
+            **outcome,
+        }
+        # Written aside first: a file that is there is whole.
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        part.replace(self.path)
+        remove(work)
+        return result
 
 
 def fresh(folder: Path) -> Path:
@@ -89,7 +99,7 @@ def remove(folder: Path) -> None:
     subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
-def train_and_measure(run: Path, cohort: Path, options: Sequence[str]) -> Outcome:
+def train_and_measure(run: Path, cohort: Path, options: Sequence[str]) -> dict[str, Any]:
     """One training by the command line, as a user starts it, on one thread; then its Dice.
 
     Raises TrialFailed with the end of its output.
@@ -102,59 +112,84 @@ def train_and_measure(run: Path, cohort: Path, options: Sequence[str]) -> Outcom
     if finished.returncode:
         raise TrialFailed(f"{finished.stdout[-2000:]}\n{finished.stderr[-2000:]}".strip())
     metrics = json.loads((run / "predictions" / "metrics.json").read_text(encoding="utf-8"))
-    events = (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    return Outcome(
-        mean_dice=metrics["mean_dice"],
-        per_class={name: row["dice"] for name, row in metrics["per_class"].items()},
-        seconds=round(time.time() - started, 1),
-        events=[json.loads(line) for line in events],
-    )
+    lines = (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    return {
+        "mean_dice": metrics["mean_dice"],
+        "per_class": {name: row["dice"] for name, row in metrics["per_class"].items()},
+        "seconds": round(time.time() - started, 1),
+        "training_seconds": training_seconds(events),
+        "size_error": size_error(events),
+        "warnings": [event["message"] for event in events if event["kind"] == "warning"],
+    }
 
 
-def side_by_side(
-    todo: Sequence[T],
-    run: Callable[[T], dict[str, Any]],
-    note: Callable[[T, dict[str, Any]], None],
-    jobs: int,
-) -> list[tuple[T, TrialFailed]]:
-    """Run all, ``jobs`` at a time; ``note`` is called for one result after the other.
+def training_seconds(events: Sequence[dict[str, Any]]) -> float:
+    """Steps over their rate, summed over the stages; loading and predicting do not count."""
+    last = {event["stage"]: event for event in events if event["kind"] == "progress"}
+    return round(sum(event["step"] / event["rate"] for event in last.values()), 2)
 
-    A training that fails keeps no other from being run; those that failed come back.
+
+def size_error(events: Sequence[dict[str, Any]]) -> float | None:
+    """Mean absolute error of the regressed sizes in percent, None where none were regressed."""
+    sizes = [event["per_class"] for event in events if event["kind"] == "sizes"]
+    found = [row["mae_percent"] for row in sizes[-1].values()] if sizes else []
+    known = [each for each in found if each is not None]
+    return float(np.mean(known)) if known else None
+
+
+def run_trials(trials: Sequence[Trial], jobs: int, note: Callable[[], None] = lambda: None) -> None:
+    """Run all, ``jobs`` at a time, in their order; ``note`` is called after each.
+
+    A training that fails keeps no other from being run. Raises SystemExit at the end with those
+    that failed, and at once where results were made with other options.
     """
-    lock = threading.Lock()
-
-    def one(each: T) -> None:
-        result = run(each)
-        with lock:
-            note(each, result)
-
+    if stale := [trial.path.name for trial in trials if trial.was_made_otherwise()]:
+        raise SystemExit(
+            f"{len(stale)} results in {trials[0].folder} were made with other options: "
+            f"{', '.join(stale)}. Remove them, or give another folder with --out."
+        )
     failed = []
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(one, each): each for each in todo}
-        for future in as_completed(waiting):
+        waiting = {pool.submit(trial.run): trial for trial in trials}
+        for number, future in enumerate(as_completed(waiting), start=1):
+            trial = waiting[future]
             try:
-                future.result()
+                result = future.result()
             except TrialFailed as error:
-                failed.append((waiting[future], error))
-    return failed
+                failed.append(f"{trial.path.stem} failed: {error}")
+                print(f"{number}/{len(trials)} {trial.path.stem} failed", flush=True)
+                continue
+            print(
+                f"{number}/{len(trials)} {trial.path.stem}: {result['mean_dice']:.4f} in "
+                f"{result['seconds']:.0f} s",
+                flush=True,
+            )
+            note()
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
-def spread(values: list[float]) -> str:
-    """Mean ± standard deviation over the seeds, in percent; of one seed its value alone."""
-    mean = f"{100 * np.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {100 * np.std(values, ddof=1):.1f}"
+def make_parser(description: str, rows: str = "rows whose key") -> argparse.ArgumentParser:
+    """The options that all tables have; ``rows``: what ``--only`` chooses from."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="results, one file a run")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder that holds hippocampus")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, each on one thread")
+    parser.add_argument("--only", default="", help=f"{rows} this regular expression finds")
+    parser.epilog = "What follows a -- is handed to train."
+    return parser
 
 
-def differences(paired: Sequence[float]) -> str:
-    """Mean of paired differences in points, and each of them where there are several."""
-    text = f"{100 * np.mean(paired):+.1f}" if paired else ""
-    if len(paired) > 1:
-        text += f" ({', '.join(f'{100 * each:+.1f}' for each in paired)})"
-    return text
-
-
-def own_and_handed_on() -> tuple[list[str], list[str]]:
+def parse(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
     """The command line before a ``--``, and what comes after it for ``train``."""
     given = sys.argv[1:]
     end = given.index("--") if "--" in given else len(given)
-    return given[:end], given[end + 1 :]
+    arguments = parser.parse_args(given[:end])
+    try:
+        re.compile(arguments.only)
+    except re.error as error:
+        parser.error(f"--only {arguments.only}: {error}")
+    return arguments, given[end + 1 :]

@@ -1,4 +1,4 @@
-"""The weakly annotated cohorts of the table: what each writes into a work folder.
+"""The sparsely annotated cohorts of the tables: what each writes into a work folder.
 
 Each function takes the training cases with full labels and the test cases, an empty folder and a
 seed, and returns the file of the cohort that is trained on. Annotations depend on seed and case.
@@ -6,18 +6,18 @@ seed, and returns the file of the cohort that is trained on. Annotations depend 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from cohorts import drawn
+from rows import Maker
 
 from SemiWeakSegLib.cohort import Cohort
 from SemiWeakSegLib.cohort.images import read_label, write_label
 from SemiWeakSegLib.cohort.simulate import simulate
 
-Maker = Callable[[Cohort, Path, int], Path]
 SLICES_A_VOLUME = 8
 
 
@@ -39,7 +39,7 @@ def weakened(kind: str, fraction: float | None = None) -> Maker:
 
 
 def few(kind: str, count: int, *, bounds: bool = False) -> Maker:
-    """A maker of ``count`` cases with a weak annotation among cases without any.
+    """A maker of ``count`` groups of cases with an annotation among cases without any.
 
     ``kind``: one of ``cohort.simulate``'s, or "full" for labels as they are.
     ``bounds``: the classes state the least and the largest size in the training cases' truth.
@@ -56,6 +56,19 @@ def few(kind: str, count: int, *, bounds: bool = False) -> Maker:
         if bounds:
             bare = with_size_bounds(bare)
         return (full_labels if kind == "full" else weakened(kind))(bare, folder, seed)
+
+    return make
+
+
+def labels_and_scribbles(labeled: int, scribbled: int) -> Maker:
+    """A maker of so many groups of cases fully labeled, so many scribbled, and nothing else."""
+
+    def make(cohort: Cohort, folder: Path, seed: int) -> Path:
+        strokes = drawn(cohort, scribbled, seed, after=labeled)
+        kept = few("full", labeled + scribbled)(cohort, folder, seed)
+        target = folder / "scribbled.json"
+        simulate(Cohort.load(kept), "scribbles", None, seed, target, cases=strokes)
+        return target
 
     return make
 
@@ -129,13 +142,6 @@ def slices_as_images(tags: bool) -> Maker:
         return (weakened("tags") if tags else full_labels)(sliced, folder, seed)
 
     return make
-
-
-def drawn(cohort: Cohort, count: int, seed: int) -> set[str]:
-    """``count`` training cases, by their ids; the same for every kind of annotation."""
-    train = sorted(case.id for case in cohort.cases if case.role == "train")
-    order = np.random.default_rng([7, seed]).permutation(len(train))
-    return {train[number] for number in order[:count]}
 
 
 def with_size_bounds(cohort: Cohort) -> Cohort:

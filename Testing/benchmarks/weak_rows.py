@@ -6,10 +6,8 @@ is full supervision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rows import Row, rows
 from weak_cohorts import (
-    Maker,
     boxes_and_scribbles,
     few,
     full_labels,
@@ -18,46 +16,9 @@ from weak_cohorts import (
     weakened,
 )
 
-# The same patch and so the same network in all rows; it holds the largest image, as terms on whole
-# images ask. Narrow and fast: at equal steps it was as good as one four times as wide
-# (docs/benchmarks.md).
-VOLUMES = ("patch_size=48,64,48", "channels=8,16,32,64,64")
 SLICES = ("dimensions=2", "slice_axis=0", "patch_size=64,48")
-LEARNING_RATE = "learning_rate=0.01"
 FEW = 10
 LABELED = 5
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its annotation, and the method, settings and terms that learn from it."""
-
-    key: str
-    annotation: str
-    learned_by: str
-    make: Maker
-    method: str
-    settings: tuple[str, ...] = ()
-    terms: tuple[str, ...] = ()
-    plan: tuple[str, ...] = VOLUMES
-
-    def options(self) -> list[str]:
-        """The options of ``train``."""
-        options = ["--method", self.method]
-        settings = (LEARNING_RATE, *self.settings)
-        for name, values in (("set", settings), ("add", self.terms), ("plan", self.plan)):
-            if values:
-                options += [f"--{name}", *values]
-        return options
-
-
-def rows(annotation: str, key: str, make: Maker, *learners: tuple) -> list[Row]:
-    """Rows of one annotation; a learner is (key, name, method, and perhaps settings, terms)."""
-    return [
-        Row(f"{key}-{own}", annotation, name, make, method, *rest)
-        for own, name, method, *rest in learners
-    ]
-
 
 KERNEL_CUT = ("form=normalised_cut",)
 ENTROPY = ("entropy_weight=0.1",)

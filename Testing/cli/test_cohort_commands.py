@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from SemiWeakSegLib.cohort import SIMULATIONS, Cohort, read_label
+from SemiWeakSegLib.cohort import SIMULATIONS, Cohort, CohortSummary, read_label
 from SemiWeakSegLib.commands.cohort_simulate import KINDS
+from SemiWeakSegLib.methods import recommend
 
 
 class TestMake:
@@ -300,7 +301,15 @@ class TestShow:
         text = command("cohort", "show", cohort_file, "--cases").out
         assert "4 labeled, 2 unlabeled" in text
         assert "1 anterior, 2 posterior" in text
-        assert sum("patient" in line for line in text.splitlines()) == 6
+        assert sum(line.startswith("patient") for line in text.splitlines()) == 6
+
+    def test_what_to_try_first_and_why(self, command, cohort_file):
+        text = command("cohort", "show", cohort_file).out
+        content = json.loads(command("cohort", "show", cohort_file, "--json").out)
+        found = recommend(CohortSummary(**content["summary"]))
+        assert content["recommendation"] == found.to_dict()
+        assert f"try first   {found.options()}. {found.reason}"[:60] in text
+        assert max(map(len, text.splitlines())) <= 96
 
     def test_json(self, command, cohort_file):
         content = json.loads(command("cohort", "show", cohort_file, "--json").out)

@@ -93,6 +93,24 @@ class TestNewRun:
         assert copy == Cohort.load(cohort_file)
         assert all(path.is_file() for case in copy.cases for path in case.images)
 
+    @pytest.mark.parametrize(
+        ("method", "terms", "words"),
+        [
+            ("supervised", ("ict", "pseudo_label,teacher=frozen"), "a run has one teacher"),
+            ("mean_teacher", ("pseudo_label,teacher=frozen",), "by the method mean_teacher"),
+            ("supervised", ("crf", "crf:2"), "the term crf is added twice"),
+            ("entropy", ("entropy",), "has the term entropy already"),
+        ],
+    )
+    def test_what_does_not_go_together_is_told_before_anything_is_made(
+        self, command, cohort_file, tmp_path, method, terms, words
+    ):
+        asked = ("--cohort", cohort_file, "--method", method, "--add", *terms)
+        outcome = command("train", tmp_path / "run", *asked)
+        assert outcome.code == 3
+        assert words in outcome.err
+        assert not (tmp_path / "run").exists()
+
     def test_all_problems_come_at_once_and_nothing_is_made(self, command, tmp_path):
         outcome = command(
             "train",

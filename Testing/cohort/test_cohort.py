@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from SemiWeakSegLib.cohort import Box, Case, Cohort, CohortFileError, Point, SegmentClass, summary
+from SemiWeakSegLib.cohort.geometry import Geometry
 from Testing.cohort.files import blocks, cohort_on_disk, noise, two_classes, write
 
 QUARTER = math.sqrt(0.5)
@@ -152,6 +153,23 @@ class TestKinds:
         counts = summary(cohort)
         assert (counts.cases, counts.train, counts.validation, counts.test) == (4, 2, 1, 1)
         assert (counts.labeled, counts.unlabeled, counts.with_truth, counts.classes) == (1, 1, 0, 2)
+
+    @pytest.mark.parametrize(
+        ("size", "spacing", "sliced"),
+        [
+            ((64, 64), (1.0, 1.0), True),
+            ((64, 64, 40), (1.0, 1.0, 1.0), False),
+            ((64, 64, 12), (1.5, 1.4, 4.4), False),
+            ((64, 64, 12), (1.5, 1.4, 4.5), True),
+            ((12, 64, 64), (8.0, 1.0, 1.0), True),
+            ((64, 64, 4), (1.0, 1.0, 1.0), False),
+            ((64, 64, 3), (1.0, 1.0, 1.0), True),
+            ((64, 64, 1), (1.0, 1.0, 1.0), True),
+        ],
+    )
+    def test_few_slices_or_slices_far_apart_are_learned_one_by_one(self, size, spacing, sliced):
+        directions = tuple(np.eye(len(size)).ravel())
+        assert Geometry(size, spacing, (0.0,) * len(size), directions).is_sliced is sliced
 
     def test_summary_counts_what_training_cases_carry_beside_their_kind(self, tmp_path):
         cohort = cohort_on_disk(tmp_path, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -33,9 +34,11 @@ def command(run: RunFolder, verb: str = "train") -> list[str]:
     return [sys.executable, "-m", "SemiWeakSegLib", verb, str(run.path)]
 
 
-def torchrun(offset: int) -> list[str]:
-    """Two processes on this machine; a port of its own lets test runs go on side by side."""
-    port = str(20000 + (os.getpid() + offset) % 20000)
+def torchrun() -> list[str]:
+    """Two processes on this machine; a port that is free lets tests go on side by side."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
     starter = [sys.executable, "-m", "torch.distributed.run"]
     return [*starter, "--nproc-per-node", "2", "--master-port", port]
 
@@ -105,7 +108,7 @@ class TestKilled:
 class TestSeveralProcesses:
     def test_torchrun_with_two_processes_trains_one_model(self, cohort, tmp_path):
         run = make_run(tmp_path / "run", cohort, "pseudo_label", steps=20, predict=("test",))
-        succeed([*torchrun(0), "-m", "SemiWeakSegLib", "train", str(run.path)])
+        succeed([*torchrun(), "-m", "SemiWeakSegLib", "train", str(run.path)])
         events = EventLog(run.events_path).read()[0]
         started = [event for event in events if event["kind"] == "started"]
         assert [event["processes"] for event in started] == [2]
@@ -134,7 +137,7 @@ class TestSeveralProcesses:
                 """
             )
         )
-        succeed([*torchrun(2), str(script)])
+        succeed([*torchrun(), str(script)])
 
     def test_gradients_are_the_mean_over_the_processes(self, tmp_path):
         script = tmp_path / "script.py"
@@ -160,7 +163,7 @@ class TestSeveralProcesses:
                 """
             )
         )
-        succeed([*torchrun(1), str(script)])
+        succeed([*torchrun(), str(script)])
 
 
 class TestMemory:

@@ -24,6 +24,8 @@ from SemiWeakSegLib.methods.terms import parse_term
 from Testing.learning.scans import make_plan, save
 
 META = torch.device("meta")
+# Without noise: random numbers cannot be drawn on a device that is not there.
+QUIET = IntensityRanges(noise=0.0, probability=1.0)
 ON_CPU = {"spacing", "volume_factor", "voxel_volume", "centres"}
 
 
@@ -50,11 +52,9 @@ def store(request, tmp_path):
 
 
 def draw(store, cases, seed, **kwargs):
-    # Without noise: random numbers cannot be drawn on a device that is not there.
-    weak = IntensityRanges(noise=0.0, probability=1.0)
     strong = IntensityRanges(noise=0.0, probability=1.0, cutout=1)
     spatial = SpatialRanges(mirror_axes=(0,), probability=0.7, elastic_mm=seed % 2)
-    sampler = PatchSampler(store, cases, 3, Augmentation(spatial, weak, strong), **kwargs)
+    sampler = PatchSampler(store, cases, 3, Augmentation(spatial, QUIET, strong), **kwargs)
     return sampler.draw(torch.Generator().manual_seed(seed))
 
 
@@ -95,11 +95,28 @@ def test_a_batch_is_made_there_without_waiting(store, seed):
         "pseudo_label:1,teacher=ema",
         "pseudo_label:1,teacher=own",
         "pseudo_label:1,teacher=own,strong_view=false",
+        "pseudo_label:1,selection=class_balanced",
+        "cutmix",
+        "cutmix:1,teacher=own,selection=class_balanced",
+        "adversarial",
+        "adversarial:1,criterion=wasserstein,see_image=false",
+        "adversarial_self_training",
+        "adversarial_self_training:1,criterion=wasserstein,true_maps=softened",
         "crf:1,on=all",
         "crf:1,on=all,smoothness=0.5,form=quadratic",
         "crf:1,on=all,neighbourhood=grid",
         "crf:1,on=all,form=normalised_cut,gate=unlabeled",
         "crf:1,on=all,neighbourhood=grid,gate=annotated",
+        "transformation",
+        "transformation:1,transform=flips,teacher=ema",
+        "transformation:1,transform=elastic,distance=kl,gradient=one",
+        "pi_model",
+        "pi_model:1,distance=kl,gradient=one",
+        "mean_teacher",
+        "uncertainty_teacher:1,passes=2",
+        "temporal_ensembling",
+        "ict",
+        "mixup",
     ],
 )
 def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monkeypatch):
@@ -113,7 +130,8 @@ def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monke
     term = SupervisedTerm(on="all") if text == "supervised" else make_term(parse_term(text))
     # What the dense case says nothing of.
     classes = [SegmentClass(1, "one"), SegmentClass(2, "two", size_bounds=(1.0, 9.0))]
-    term.start(StageContext(store.plan, store, products, META, classes))
+    augmentation = Augmentation(None, QUIET, QUIET)
+    term.start(StageContext(store.plan, store, products, META, classes, augmentation=augmentation))
     step = step_of(store)
     value = term(step)
     term.after_step(step)

@@ -24,6 +24,7 @@ from Testing.learning.tiny import make_cohort, make_run
 SHORT = {
     "curriculum_size": {"folds": 2, "regressor": "small"},
     "pseudo_label": {"threshold": 0.5},
+    "cutmix": {"threshold": 0.5},
 }
 
 

@@ -7,21 +7,30 @@ from types import SimpleNamespace
 
 import pytest
 
-from SemiWeakSegLib.methods import METHODS, SettingsError, as_json, describe, get
+from SemiWeakSegLib.methods import (
+    FAMILIES,
+    METHODS,
+    TERMS,
+    SettingsError,
+    as_json,
+    by_family,
+    conflicts,
+    describe,
+    get,
+    idle_terms,
+    parse_term,
+)
 from SemiWeakSegLib.methods import missing_requirements as missing
 
-NAMES = [
-    "supervised",
-    "curriculum_size",
-    "proposals",
-    "oracle_size",
-    "scribble_crf",
-    "pseudo_label",
-    "tags",
-    "boxes",
-    "constrained",
-    "refinement",
-]
+NAMES = {
+    "labels": ["supervised", "mixup"],
+    "weak": ["scribble_crf", "tags", "boxes", "refinement"],
+    "pseudo_labels": ["proposals", "pseudo_label", "entropy", "cutmix"],
+    "consistency": ["transformation", "pi_model", "ict"],
+    "teachers": ["mean_teacher", "uncertainty_teacher", "temporal_ensembling"],
+    "networks": ["co_training", "adversarial", "adversarial_self_training"],
+    "sizes": ["curriculum_size", "oracle_size", "constrained"],
+}
 
 
 def counts(**given: int) -> SimpleNamespace:
@@ -31,9 +40,23 @@ def counts(**given: int) -> SimpleNamespace:
 
 
 class TestNames:
-    def test_the_methods_are_those_promised(self):
-        assert list(METHODS) == NAMES
-        assert [METHODS[name].name for name in NAMES] == NAMES
+    def test_the_methods_are_those_promised_family_by_family(self):
+        found = {
+            family: [method.name for method in methods]
+            for family, methods in by_family(METHODS).items()
+        }
+        assert found == NAMES
+        assert all(method.name == name for name, method in METHODS.items())
+
+    @pytest.mark.parametrize("kinds", [METHODS, TERMS])
+    def test_each_stands_in_one_family_in_the_order_of_the_families(self, kinds):
+        grouped = by_family(kinds)
+        assert [family for family in FAMILIES if family in grouped] == list(grouped)
+        assert sorted(kind.name for kinds in grouped.values() for kind in kinds) == sorted(kinds)
+
+    def test_a_term_stands_where_the_method_of_its_name_does(self):
+        for name in METHODS.keys() & TERMS.keys():
+            assert TERMS[name].family == METHODS[name].family
 
     def test_a_near_miss_gets_a_suggestion(self):
         with pytest.raises(SettingsError, match="did you mean 'scribble_crf'"):
@@ -86,6 +109,46 @@ class TestRequirements:
             assert missing(method, counts(**{each: 1})) == []
 
 
+class TestConflicts:
+    def conflicts(self, method: str, *terms: str) -> list[str]:
+        settings = get(method)() if method else None
+        return conflicts(settings, [parse_term(term) for term in terms])
+
+    def test_any_number_of_terms_with_the_same_teacher_go_together(self):
+        teachers = ("mean_teacher", "uncertainty_teacher", "ict", "cutmix", "pseudo_label")
+        assert self.conflicts("supervised", *teachers) == []
+        assert self.conflicts("mean_teacher", "cutmix", "crf", "entropy") == []
+        assert self.conflicts("supervised", "pseudo_label,teacher=frozen") == []
+
+    def test_two_kinds_of_teacher_are_named_with_who_asks_for_them(self):
+        (sentence,) = self.conflicts("mean_teacher", "crf", "pseudo_label,teacher=frozen")
+        assert "the moving average of the weights by the method mean_teacher" in sentence
+        assert "a frozen first-stage network by the term pseudo_label" in sentence
+        assert "crf" not in sentence
+
+    def test_a_network_that_teaches_itself_is_no_teacher(self):
+        own = "pseudo_label,teacher=own"
+        assert self.conflicts("mean_teacher", own) == []
+        frozen = "pseudo_label,teacher=frozen"
+        assert self.conflicts("supervised", frozen, "cutmix,teacher=own", "transformation") == []
+
+    def test_a_term_is_there_once(self):
+        assert self.conflicts("", "crf", "entropy", "crf") == ["the term crf is added twice"]
+        (sentence,) = self.conflicts("entropy", "entropy")
+        assert "the method entropy has the term entropy already" in sentence
+
+    def test_terms_are_compared_where_the_method_s_settings_are_wrong(self):
+        assert len(self.conflicts("", "ict", "pseudo_label,teacher=frozen")) == 1
+
+
+class TestIdleTerms:
+    def test_a_term_on_unlabeled_cases_without_any(self):
+        terms = [parse_term(text) for text in ("prior", "prior,on=all", "crf")]
+        (sentence,) = idle_terms(terms, 0)
+        assert sentence.startswith("the term 'prior' does nothing")
+        assert idle_terms(terms, 1) == []
+
+
 class TestMenu:
     def test_the_text_names_every_method_term_and_setting(self):
         text = describe()
@@ -93,13 +156,22 @@ class TestMenu:
             assert f"  {entry['name']}: " in text
             assert all(field["name"] in text for field in entry["settings"])
 
+    def test_the_text_has_a_heading_for_each_family(self):
+        lines = describe().splitlines()
+        places = [lines.index(f"== {FAMILIES[family]} ==") for family in NAMES]
+        assert places == sorted(places)
+        assert lines.count(f"== {FAMILIES['weak']} ==") == 2  # of methods, and of terms
+
     def test_the_text_fits_its_width(self):
         assert max(len(line) for line in describe(80).splitlines()) <= 80
 
     def test_json_holds_what_a_form_needs(self):
         menu = json.loads(json.dumps(as_json()))
-        assert [method["name"] for method in menu["methods"]] == NAMES
-        folds = next(field for field in menu["methods"][1]["settings"] if field["name"] == "folds")
+        assert [method["name"] for method in menu["methods"]] == list(METHODS)
+        assert menu["families"] == FAMILIES
+        assert all(each["family"] in FAMILIES for each in menu["methods"] + menu["terms"])
+        curriculum = next(each for each in menu["methods"] if each["name"] == "curriculum_size")
+        folds = next(field for field in curriculum["settings"] if field["name"] == "folds")
         assert (folds["type"], folds["default"], folds["minimum"], folds["maximum"]) == (
             "int",
             3,

@@ -7,6 +7,7 @@ real class lacks is an error here as it would be a silent loss in Slicer.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from functools import cache
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
@@ -40,11 +41,9 @@ class UiLoader(QtUiTools.QUiLoader):
 
     def load(self, source, parent=None):
         self._made = {}
-        root = ElementTree.fromstring(_content(source))
-        later = _take_properties(root)
-        connections = _take_connections(root)
+        content, later, connections = _taken_apart(_content(source))
         buffer = QtCore.QBuffer()
-        buffer.setData(ElementTree.tostring(root))
+        buffer.setData(content)
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
         loading.append(True)
         try:
@@ -53,7 +52,7 @@ class UiLoader(QtUiTools.QUiLoader):
             loading.pop()
         for name, properties in later.items():
             for key, value in properties:
-                setattr(self._made[name], key, value)
+                setattr(self._made[name], key, list(value) if isinstance(value, list) else value)
         for sender, signal, receiver, slot in connections:
             self._connect(sender, signal, receiver, slot)
         return top
@@ -71,6 +70,15 @@ def _content(source) -> bytes:
         with open(source, "rb") as file:
             return file.read()
     return bytes(source.readAll().data())
+
+
+@cache
+def _taken_apart(content: bytes) -> tuple:
+    """What Qt reads itself, and what is applied afterwards; the same files are loaded often."""
+    root = ElementTree.fromstring(content)
+    later = _take_properties(root)
+    connections = _take_connections(root)
+    return ElementTree.tostring(root), later, connections
 
 
 def _has_slot(widget, slot: str) -> bool:

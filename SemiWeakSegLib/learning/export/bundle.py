@@ -18,10 +18,12 @@ from ...runs.atomic import plain, write_json, write_text
 from ..inference import OVERLAP
 from ..networks import NORMALISATIONS, is_segmenter
 from ..saved_model import SavedModel, load_model, save_tensors
+from ..view_ensemble import ViewEnsemble
 from .exchange import ExportError, require_same, trace
 from .readme import licence_note, readme
-from .script import standalone_script
+from .script import ensemble_script, standalone_script
 
+ENSEMBLE = "scripts.view_ensemble.ViewEnsemble"
 PLAN_LINES = ("dimensions", "orient", "slice_axis", "spacing", "intensity")
 REQUIRED = ("nibabel", "scipy", "fire")
 
@@ -38,8 +40,11 @@ def export_bundle(run: RunFolder, out: Path | str) -> Path:
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ExportError(f"{out} already holds something: give a new or an empty folder")
     model = load_model(run.model)
-    network = network_config(model.plan.network)
-    described = ConfigParser(network).get_parsed_content()
+    network = network_config(model.settings)
+    # The file that the bundle will carry is not there yet: the class itself stands for it.
+    target = f"{ViewEnsemble.__module__}.{ViewEnsemble.__qualname__}"
+    stands_in = {**network, "_target_": network["_target_"].replace(ENSEMBLE, target)}
+    described = ConfigParser(stands_in).get_parsed_content()
     described.load_state_dict(model.network.state_dict())
     require_same(model, described.eval(), "The bundle")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -55,9 +60,15 @@ def export_bundle(run: RunFolder, out: Path | str) -> Path:
 
 
 def network_config(settings: dict[str, Any]) -> dict[str, Any]:
-    """The plan's network in MONAI's own terms."""
+    """A network's settings in MONAI's own terms."""
     if not is_segmenter(settings):
         raise ExportError(f"a bundle cannot describe a network named {settings['name']!r}")
+    if settings["name"] == "co_training":
+        return {
+            "_target_": ENSEMBLE,
+            "networks": [network_config(each) for each in settings["members"]],
+            "across": list(settings["across"]),
+        }
     return {
         "_target_": "UNet",
         "spatial_dims": settings["dimensions"],
@@ -213,6 +224,8 @@ def _write(folder: Path, model: SavedModel, network: dict[str, Any], synthetic: 
     except (ExportError, RuntimeError) as error:
         why_no_torchscript = str(error)
     write_text(folder / "scripts" / "planned_grid.py", standalone_script(__version__))
+    if isinstance(model.network, ViewEnsemble):
+        write_text(folder / "scripts" / "view_ensemble.py", ensemble_script())
     write_text(folder / "scripts" / "__init__.py", "")
     write_text(folder / "docs" / "README.md", readme(model, synthetic, why_no_torchscript))
     write_text(folder / "LICENSE", licence_note())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..saved_model import SavedModel
+from ..view_ensemble import ViewEnsemble
 
 
 def readme(model: SavedModel, synthetic: bool, why_no_torchscript: str) -> str:
@@ -12,6 +13,9 @@ def readme(model: SavedModel, synthetic: bool, why_no_torchscript: str) -> str:
     spacing = " x ".join(f"{value:g}" for value in plan.spacing)
     patch = " x ".join(str(size) for size in plan.patch_size)
     kind = "2-D slices" if plan.dimensions == 2 else "3-D volumes"
+    several = ""
+    if isinstance(model.network, ViewEnsemble):
+        several = "- `scripts/view_ensemble.py`: the networks of co-training, whose mean segments\n"
     made_up = "\nIt was trained on **synthetic** images: no use on patients.\n" if synthetic else ""
     torchscript = (
         f"`models/model.ts` is not there: {why_no_torchscript}"
@@ -51,7 +55,7 @@ image's own grid. Several channels are the fourth axis of one file.
 - `models/model.pt`: the weights, tensors only
 - `scripts/planned_grid.py`: orientation, resampling, intensities, and the way back, cut out of
   SemiWeakSeg's sources
-- {torchscript}
+{several}- {torchscript}
 
 ## Where it differs from `python -m SemiWeakSegLib predict`
 
@@ -70,6 +74,6 @@ def licence_note() -> str:
 The weights in models/ belong to those who trained them; they may be bound by the terms of the
 images they were trained on. Put your licence here before you share this bundle.
 
-scripts/planned_grid.py is part of SemiWeakSeg and comes under the Apache License, Version 2.0:
+The files in scripts/ are part of SemiWeakSeg and come under the Apache License, Version 2.0:
 http://www.apache.org/licenses/LICENSE-2.0
 """

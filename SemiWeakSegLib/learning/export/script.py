@@ -1,10 +1,10 @@
-"""One Python file with all that the bundle's transforms use, cut out of this package's sources."""
+"""The Python files of a bundle, cut out of this package's sources."""
 
 from __future__ import annotations
 
 import inspect
 
-from .. import inference, layout, preprocess
+from .. import inference, layout, preprocess, view_ensemble
 from . import planned_grid
 
 HEADER = '''"""Preparation, prediction and way back of a SemiWeakSeg model, as MONAI transforms.
@@ -44,6 +44,11 @@ PARTS = (
 
 
 def standalone_script(version: str) -> str:
-    """The text of scripts/planned_grid.py."""
+    """The text of scripts/planned_grid.py: all that the bundle's transforms use."""
     header = HEADER.format(version=version, constant_background=preprocess.CONSTANT_BACKGROUND)
     return "\n\n".join([header, *(inspect.getsource(part).rstrip() + "\n" for part in PARTS)])
+
+
+def ensemble_script() -> str:
+    """The text of scripts/view_ensemble.py: the network of co-training."""
+    return inspect.getsource(view_ensemble)

@@ -5,6 +5,7 @@ from .area import area_loss
 from .bounds import interval_penalty, log_barrier
 from .boxes import box_share, strip_shares
 from .candidates import candidate_loss
+from .consistency import jensen_shannon, kl_divergence, squared_difference
 from .crf import dense_crf_loss, grid_crf_loss
 from .entropy import entropy_loss
 from .equality import dual_ascent, equality_loss, start_dual
@@ -27,12 +28,15 @@ __all__ = [
     "equality_loss",
     "grid_crf_loss",
     "interval_penalty",
+    "jensen_shannon",
+    "kl_divergence",
     "log_barrier",
     "mutual_information_loss",
     "partial_cross_entropy",
     "partial_dice_loss",
     "size_penalty",
     "soft_proportions",
+    "squared_difference",
     "start_dual",
     "strip_shares",
 ]

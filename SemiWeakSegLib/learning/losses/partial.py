@@ -10,7 +10,10 @@ from .simplex import UNLABELED, full_precision, one_hot, require_target
 
 
 def partial_cross_entropy(
-    logits: Tensor, target: Tensor, looked_at: Tensor | None = None
+    logits: Tensor,
+    target: Tensor,
+    looked_at: Tensor | None = None,
+    sample_weights: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy averaged over the annotated voxels L of the batch.
 
@@ -24,6 +27,8 @@ def partial_cross_entropy(
         target: (B, *spatial), integer class indices; 255 is unlabeled and ignored.
         looked_at: (B, C) bool, the classes an annotator looked at; background always counts as
             looked at. None: all of them.
+        sample_weights: (B,) at least 0; the average becomes a weighted one, in which each voxel
+            has the weight of its sample. None: all alike.
 
     Returns:
         A scalar, 0 with zero gradients when nothing is annotated.
@@ -34,15 +39,21 @@ def partial_cross_entropy(
     require_target(logits, target)
     logits = full_precision(logits)
     target = target.long()
-    count = (target != UNLABELED).sum().clamp_min(1)
+    reduction = "sum" if sample_weights is None else "none"
     if looked_at is None:
-        total = functional.cross_entropy(logits, target, ignore_index=UNLABELED, reduction="sum")
+        found = functional.cross_entropy(
+            logits, target, ignore_index=UNLABELED, reduction=reduction
+        )
     else:
         log_probabilities = _merge_unseen(functional.log_softmax(logits, dim=1), looked_at)
-        total = functional.nll_loss(
-            log_probabilities, target, ignore_index=UNLABELED, reduction="sum"
+        found = functional.nll_loss(
+            log_probabilities, target, ignore_index=UNLABELED, reduction=reduction
         )
-    return total / count
+    annotated = target != UNLABELED
+    if sample_weights is None:
+        return found / annotated.sum().clamp_min(1)
+    per_sample, counts = found.flatten(1).sum(dim=1), annotated.flatten(1).sum(dim=1)
+    return _weighted_mean(per_sample, counts, sample_weights)
 
 
 def partial_dice_loss(
@@ -51,6 +62,7 @@ def partial_dice_loss(
     looked_at: Tensor | None = None,
     include_background: bool = False,
     smooth: float = 1e-5,
+    sample_weights: Tensor | None = None,
 ) -> Tensor:
     """Soft Dice loss over the annotated voxels L.
 
@@ -65,6 +77,8 @@ def partial_dice_loss(
         looked_at: (B, C) bool; see ``partial_cross_entropy``. None: all classes.
         include_background: whether class 0 counts too.
         smooth: added to numerator and denominator.
+        sample_weights: (B,) at least 0, what each sample counts in the mean over the samples.
+            None: all alike.
 
     Returns:
         A scalar in [0, 1], 0 with zero gradients when nothing counts.
@@ -90,7 +104,17 @@ def partial_dice_loss(
     if not include_background:
         losses, counts = losses[:, 1:], counts[:, 1:]
     per_sample = (losses * counts).sum(dim=1) / counts.sum(dim=1).clamp_min(1)
-    return per_sample.sum() / counts.any(dim=1).sum().clamp_min(1)
+    if sample_weights is None:
+        return per_sample.sum() / counts.any(dim=1).sum().clamp_min(1)
+    return _weighted_mean(per_sample, counts.any(dim=1), sample_weights)
+
+
+def _weighted_mean(totals: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
+    """sum w · total / sum w · count over the samples, all (B,); 0 where nothing counts."""
+    weights = weights.to(totals)
+    # Where nothing counts the totals are 0 too: the bound only keeps 0 / 0 away.
+    whole = (weights * counts).sum().clamp_min(torch.finfo(totals.dtype).tiny)
+    return (weights * totals).sum() / whole
 
 
 def _with_background(looked_at: Tensor) -> Tensor:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...cohort import Cohort
+from ...methods.adversarial import Adversarial, AdversarialSelfTraining
 from ...methods.boxes import Boxes
+from ...methods.co_training import CoTraining
+from ...methods.consistency import PiModel, Transformation
 from ...methods.constrained import Constrained
 from ...methods.curriculum_size import CurriculumSize
+from ...methods.cutmix import CutMix
+from ...methods.entropy import Entropy
+from ...methods.menu import conflicts, idle_terms
+from ...methods.mixing import ICT, MixUp
 from ...methods.oracle_size import OracleSize
 from ...methods.proposals import Proposals
 from ...methods.pseudo_label import PseudoLabel
@@ -16,11 +24,15 @@ from ...methods.scribble_crf import ScribbleCRF
 from ...methods.segmentation import SegmentationSettings
 from ...methods.supervised import Supervised
 from ...methods.tags import Tags
+from ...methods.teachers import MeanTeacher, TemporalEnsembling, UncertaintyTeacher
 from ...methods.terms import TermRequest
+from ..plan import Plan, make_plan
 from ..stages import Stage, Workshop
 from ..terms import make_term
 from .boxes import boxes
+from .co_training import co_training, describe_members
 from .constrained import constrained
+from .one_term import one_term
 from .refinement import refinement
 from .segmenters import first_segmenter
 from .sizes import curriculum_size, oracle_size
@@ -31,6 +43,17 @@ RECIPES: dict[type[SegmentationSettings], Callable[[Any, Workshop], list[Stage]]
     Supervised: supervised,
     ScribbleCRF: scribble_crf,
     PseudoLabel: pseudo_label,
+    Entropy: one_term,
+    CutMix: one_term,
+    Transformation: one_term,
+    PiModel: one_term,
+    MeanTeacher: one_term,
+    UncertaintyTeacher: one_term,
+    TemporalEnsembling: one_term,
+    ICT: one_term,
+    MixUp: one_term,
+    Adversarial: one_term,
+    AdversarialSelfTraining: one_term,
     Proposals: proposals,
     OracleSize: oracle_size,
     CurriculumSize: curriculum_size,
@@ -38,6 +61,7 @@ RECIPES: dict[type[SegmentationSettings], Callable[[Any, Workshop], list[Stage]]
     Tags: tags,
     Boxes: boxes,
     Refinement: refinement,
+    CoTraining: co_training,
 }
 
 
@@ -46,33 +70,45 @@ def needs_whole_images(settings: SegmentationSettings, extra: list[TermRequest])
     return settings.whole_images or any(each.settings.whole_images for each in extra)
 
 
+def plan_run(
+    cohort: Cohort,
+    settings: SegmentationSettings,
+    extra: list[TermRequest],
+    overrides: dict[str, Any],
+    device: str,
+) -> Plan:
+    """The plan of a run: decided from the data, for what its method needs, with its notes.
+
+    Raises PlanError or ValueError where the overrides or the method do not go with the data.
+    """
+    whole = needs_whole_images(settings, extra)
+    plan = make_plan(cohort, whole=whole, overrides=overrides, device=device)
+    if isinstance(settings, CoTraining):
+        training = [case for case in cohort.cases if case.role == "train"]
+        annotated = [case for case in training if case.label or case.points or case.boxes]
+        plan.notes.append(describe_members(settings, plan, annotated))
+    return plan
+
+
 def make_stages(
     settings: SegmentationSettings, extra: list[TermRequest], workshop: Workshop
 ) -> list[Stage]:
-    """The stages of a method, with the user's extra terms in the last one."""
+    """The stages of a method, with the user's extra terms in the last one.
+
+    Raises ValueError where they do not go together.
+    """
+    if problems := conflicts(settings, extra):
+        raise ValueError("; ".join(problems))
     stages = RECIPES[type(settings)](settings, workshop)
     final = stages[-1]
     own_terms = final.make_terms
     final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
     added = [make_term(request) for request in extra]
-    for request in extra:
-        if getattr(request.settings, "on", "") == "unlabeled_cases" and not workshop.unlabeled:
-            workshop.emit(
-                "warning",
-                message=(
-                    f"the term '{request.name}' does nothing: it acts on unlabeled cases and there "
-                    f"are none; let it act on all (--add {request.name},on=all)"
-                ),
-            )
+    for sentence in idle_terms(extra, len(workshop.unlabeled)):
+        workshop.emit("warning", message=sentence)
     if any(term.uses_unlabeled for term in added):
         final.unlabeled = workshop.unlabeled
-    asked = {term.teacher for term in [*own_terms(), *added]}
-    if {"frozen", "ema"} <= asked:
-        raise ValueError(
-            "one term learns from a frozen teacher, another from the moving average: a run has "
-            "one teacher, give both terms the same"
-        )
-    frozen = "frozen" in asked
+    frozen = "frozen" in {term.teacher for term in [*own_terms(), *added]}
     if frozen and final.frozen_teacher is None:
         # It learns from what the last stage will learn from: seeds, labels of a round.
         first = first_segmenter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...methods import terms as term_settings
 from ...methods.proposals import Proposals
@@ -12,9 +13,11 @@ from ...methods.pseudo_label import PseudoLabel
 from ...methods.scribble_crf import ScribbleCRF
 from ...methods.supervised import Supervised
 from ..inference import infer
+from ..pseudo_labels import ClassBalancedLabeler, PseudoLabeler, ThresholdLabeler
 from ..stages import Stage, Workshop
-from ..terms import EntropyTerm, PseudoLabelTerm, Term
+from ..terms import EntropyTerm, Term
 from ..terms.crf import crf_term
+from .one_term import one_term
 from .segmenters import first_segmenter, segmenter, supervision
 
 
@@ -40,28 +43,14 @@ def scribble_crf(settings: ScribbleCRF, workshop: Workshop) -> list[Stage]:
 
 
 def pseudo_label(settings: PseudoLabel, workshop: Workshop) -> list[Stage]:
-    pseudo = term_settings.PseudoLabelTerm(
-        teacher=settings.teacher,
-        threshold=settings.threshold,
-        strong_view=settings.strong_view,
-        ramp=settings.ramp,
-    )
-
-    def terms() -> list[Term]:
-        return [supervision(settings), PseudoLabelTerm(pseudo, settings.weight)]
-
+    """One stage; a frozen teacher is trained in one before it."""
+    [final] = one_term(settings, workshop)
     if settings.teacher != "frozen":
-        return [segmenter(settings, workshop, terms, unlabeled=workshop.unlabeled)]
+        return [final]
     first = first_segmenter(settings, workshop, "teacher", settings.first_share)
-    second = segmenter(
-        settings,
-        workshop,
-        terms,
-        unlabeled=workshop.unlabeled,
-        frozen_teacher=first,
-        share=1 - settings.first_share,
-    )
-    return [first, second]
+    final.frozen_teacher = first
+    final.share = 1 - settings.first_share
+    return [first, final]
 
 
 def proposals(settings: Proposals, workshop: Workshop) -> list[Stage]:
@@ -70,7 +59,7 @@ def proposals(settings: Proposals, workshop: Workshop) -> list[Stage]:
         workshop,
         "proposals",
         settings.first_share,
-        finish=lambda shop: _write_proposals(first, shop),
+        finish=lambda shop: _write_proposals(settings, first, shop),
     )
     second = segmenter(
         settings,
@@ -89,13 +78,35 @@ def _proposal_path(workshop: Workshop, index: int) -> Path:
     return workshop.products / "proposals" / f"{index}.npy"
 
 
-def _write_proposals(stage: Stage, workshop: Workshop) -> None:
-    """The first network's segmentation of every unlabeled case, as if it were its annotation."""
+def _write_proposals(settings: Proposals, stage: Stage, workshop: Workshop) -> None:
+    """The first network's labels of every unlabeled case, as if they were its annotation."""
     network = workshop.load_stage(stage)
-    for index in workshop.unlabeled:
+
+    def probabilities(index: int) -> torch.Tensor:
         entry = workshop.store.entries[index]
         image = workshop.store.arrays(index).image
-        scores = infer(network, image, entry.floor, workshop.plan, workshop.device)
+        return infer(network, image, entry.floor, workshop.plan, workshop.device)[None]
+
+    labeler: PseudoLabeler = ThresholdLabeler(settings.threshold)
+    if settings.selection == "class_balanced":
+        labeler = ClassBalancedLabeler(settings.portion, settings.portion)
+        labeler.start(workshop.plan.num_classes, workshop.device)
+        # The thresholds are those of all cases, so that each is predicted twice.
+        for index in workshop.unlabeled:
+            labeler.watch(probabilities(index))
+    written = 0
+    for index in workshop.unlabeled:
+        labels, sure = labeler.select(probabilities(index))
+        written += int(sure.sum())
         path = _proposal_path(workshop, index)
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, scores.argmax(dim=0).to("cpu").numpy().astype(np.uint8))
+        np.save(path, labels[0].to("cpu").numpy().astype(np.uint8))
+    if not written:
+        workshop.emit(
+            "warning",
+            message=(
+                f"no voxel of the unlabeled cases reached the probability {settings.threshold:g}: "
+                "the second training learns from the annotated cases alone; a lower threshold "
+                "gives it labels (--set threshold=VALUE)"
+            ),
+        )

@@ -25,6 +25,8 @@ class Step:
     ``labeled`` holds patches of annotated cases, ``unlabeled`` those of the others (either may be
     absent); the student has already been applied to both: ``labeled_logits`` and
     ``unlabeled_logits`` (B, K, *patch). ``teacher`` is in eval mode and takes no gradient.
+    ``members``: such a pair of logits for each member of a `ViewEnsemble`, which the two above are
+    the logits of; for other networks that one pair.
     """
 
     progress: float
@@ -35,6 +37,7 @@ class Step:
     student: nn.Module
     teacher: nn.Module | None
     generator: torch.Generator
+    members: Sequence[tuple[torch.Tensor, torch.Tensor | None]] = ()
 
     def halves(self, which: str) -> list[tuple[Batch, torch.Tensor]]:
         """(batch, logits) pairs of "annotated_cases", "unlabeled_cases" or "all"."""
@@ -43,6 +46,14 @@ class Step:
             pairs.append((self.labeled, self.labeled_logits))
         if self.unlabeled is not None and which != "annotated_cases":
             pairs.append((self.unlabeled, self.unlabeled_logits))
+        return pairs
+
+    def member_halves(self) -> list[tuple[Batch, list[torch.Tensor]]]:
+        """Each batch with its logits from every member."""
+        pairs = []
+        for half, batch in enumerate((self.labeled, self.unlabeled)):
+            if batch is not None:
+                pairs.append((batch, [logits[half] for logits in self.members]))
         return pairs
 
     def ask_student(self, image: torch.Tensor) -> torch.Tensor:
@@ -120,11 +131,17 @@ class Term:
         """Called after the student's update."""
 
     def state_dict(self) -> dict[str, Any]:
-        """State that a resumed run needs; tensors and plain values."""
+        """State that a resumed run needs; tensors and plain values.
+
+        Called in every process for a checkpoint; the main one's answer is kept for all.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of ``state_dict``."""
+
+    def finish(self) -> None:
+        """Called in every process when the stage is done and will not be resumed: clear up."""
 
 
 def mean_over(values: list[tuple[torch.Tensor, torch.Tensor | int]], step: Step) -> torch.Tensor:

@@ -190,3 +190,55 @@ class TestTraps:
         logits, target = sample()
         with pytest.raises(ValueError, match="looked_at"):
             partial_cross_entropy(logits, target, torch.ones(3, 3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 5)])
+class TestSampleWeights:
+    weights = torch.tensor([0.2, 0.0, 1.5], dtype=torch.float64)
+
+    def test_cross_entropy_weighs_each_voxel_as_its_sample(self, shape):
+        logits, target = sample(shape=shape)
+        logarithms = logits.log_softmax(dim=1).numpy()
+        total = count = 0.0
+        for place in zip(*np.nonzero(target.numpy() != 255), strict=True):
+            weight = self.weights[place[0]].item()
+            total -= weight * logarithms[(place[0], int(target[place]), *place[1:])]
+            count += weight
+        value = partial_cross_entropy(logits, target, sample_weights=self.weights)
+        assert value.item() == pytest.approx(total / count, rel=1e-10)
+
+    def test_dice_weighs_each_sample(self, shape):
+        logits, target = sample(shape=shape)
+        each = [partial_dice_loss(logits[[b]], target[[b]]).item() for b in range(3)]
+        value = partial_dice_loss(logits, target, sample_weights=self.weights)
+        assert value.item() == pytest.approx(np.average(each, weights=self.weights), rel=1e-10)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_weights_that_are_all_alike_are_none(self, loss, shape):
+        logits, target = sample(shape=shape)
+        target[1] = 255
+        looked_at = torch.tensor([[True, False, True, True]]).repeat(3, 1)
+        alike = torch.full((3,), 0.3)
+        for seen in (None, looked_at):
+            value = loss(logits, target, seen, sample_weights=alike)
+            torch.testing.assert_close(value, loss(logits, target, seen))
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_what_has_no_weight_does_not_count(self, loss, shape):
+        logits, target = sample(shape=shape)
+        value = loss(logits, target, sample_weights=self.weights)
+        target[1] = 255
+        torch.testing.assert_close(loss(logits, target, sample_weights=self.weights), value)
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize("nothing", ["labels", "weights"])
+    def test_nothing_that_counts_is_zero_with_zero_gradient(self, loss, nothing, shape):
+        logits, target = sample(shape=shape, dtype=torch.float32)
+        logits.requires_grad_()
+        weights = torch.zeros(3) if nothing == "weights" else torch.ones(3)
+        if nothing == "labels":
+            target[:] = 255
+        value = loss(logits, target, sample_weights=weights)
+        value.backward()
+        assert value.item() == 0
+        assert torch.equal(logits.grad, torch.zeros_like(logits))

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import slicer
 
-from SemiWeakSegLib.cohort import Cohort, make_phantom, read_label
+from SemiWeakSegLib.cohort import Cohort, make_phantom, read_label, summary
 from SemiWeakSegLib.runs import RunFolder
+from SemiWeakSegLib.scene.training import TrainingRequest, problemsOf
 from Testing.test_docs import blocks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,16 +74,38 @@ class TestTenLines:
             names["logic"].cleanup()
 
     def test_the_panels_follow_their_own_logic(self, module, folder):
-        second = list(blocks(PAGE, "python"))[2]
-        assert "getModuleWidget" in second
+        [example] = [each for each in blocks(PAGE, "python") if "getModuleWidget" in each]
         folder = folder / "study"
         logic = module.logic
         logic.createCohortFromFolders(folder, images="images", labels="labels")
         logic.closeCohort()
-        exec(compile(second, PAGE.name, "exec"), {"slicer": slicer})
+        exec(compile(example, PAGE.name, "exec"), {"slicer": slicer})
         assert logic.activeCase == "case7"
         assert "10 cases" in module.widget.ui.cohortSection.text
         assert "case7" in module.widget.ui.annotateSection.text
+        panel = module.panels["method"]
+        assert panel.menu.chosen == "cutmix"
+        assert panel.request().terms == [{"name": "mean_teacher", "weight": 0.2, "settings": {}}]
+
+    def test_methods_settings_and_terms_can_be_asked_for_as_written(self, module, folder):
+        study = module.logic.createCohortFromFolders(
+            folder / "study", images="images", labels="labels"
+        )
+        asked = []
+
+        def train(method, settings=(), terms=(), steps=None):
+            asked.append(TrainingRequest(method, dict(settings), list(terms), steps=steps))
+
+        logic = SimpleNamespace(recommend=module.logic.recommend, train=train)
+        examples = [
+            each for each in blocks(PAGE, "python") if "recommend()" in each or "terms=" in each
+        ]
+        assert len(examples) == 2
+        for example in examples:
+            exec(compile(example, PAGE.name, "exec"), {"logic": logic})
+        for each in asked:
+            assert problemsOf(each, summary(study.cohort)) == []
+        assert [term["name"] for term in asked[1].terms] == ["cutmix", "mean_teacher"]
 
 
 class TestBatch:

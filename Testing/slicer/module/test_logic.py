@@ -9,6 +9,7 @@ import pytest
 import slicer
 
 from SemiWeakSegLib.cohort import Cohort, make_phantom, read_image, read_label
+from SemiWeakSegLib.methods import recommend
 from SemiWeakSegLib.runs import worker
 from SemiWeakSegLib.scene.errors import SceneError
 
@@ -125,6 +126,22 @@ class TestTraining:
         study.undo()
         assert study.case(case.id).label is None
         assert logic.inspection.summary.labeled == 2
+
+    def test_what_is_recommended_can_be_trained_as_it_is(self, logic, hearts):
+        logic.openCohort(hearts)
+        found = logic.recommend()
+        assert found == recommend(logic.inspection.summary)
+        assert found.reason
+        run = logic.train(**found.request(), steps=1, predict=())
+        logic.kill()
+        assert run.read_request().method == found.method
+
+    def test_terms_that_do_not_go_together_are_refused_before_anything_is_made(self, logic, hearts):
+        logic.openCohort(hearts)
+        frozen = {"name": "pseudo_label", "settings": {"teacher": "frozen"}}
+        with pytest.raises(SceneError, match=r"one teacher.*mean_teacher"):
+            logic.train("mean_teacher", terms=[frozen])
+        assert logic.study.runFolders() == []
 
     def test_a_second_training_is_refused_while_one_goes_on(self, logic, hearts):
         logic.openCohort(hearts)

@@ -7,7 +7,15 @@ import json
 import pytest
 
 from SemiWeakSegLib.cohort import CohortSummary
-from SemiWeakSegLib.methods import METHODS
+from SemiWeakSegLib.methods import (
+    FAMILIES,
+    METHODS,
+    TERMS,
+    Recommendation,
+    by_family,
+    parse_term,
+    recommend,
+)
 from Testing import testbed
 from Testing.slicer.module.trainings import makeStudyFolder, waitFor
 
@@ -60,6 +68,10 @@ def pressDown(box) -> None:
     QTest.keyClick(box, Qt.Key_Down)
 
 
+def openFamilies(panel) -> list[str]:
+    return [family for family, part in panel.menu.families.items() if part.isOpen]
+
+
 def makePlan(panel) -> None:
     panel.ui.planButton.click()
     waitFor(lambda: not panel.planner.running, PLAN_S)
@@ -71,6 +83,36 @@ class TestMenu:
             assert panel.menu.summaries[name].text == method.summary
             assert panel.menu.needs[name].text.startswith("needs: ")
             assert panel.menu.buttons[name].toolTip
+
+    def test_methods_stand_under_their_families(self, panel):
+        assert list(panel.menu.families) == list(by_family(METHODS))
+        for family, part in panel.menu.families.items():
+            methods = by_family(METHODS)[family]
+            assert part.heading.text == f"{FAMILIES[family]} ({len(methods)})"
+            for method in methods:
+                assert part.contents.isAncestorOf(panel.menu.buttons[method.name])
+
+    def test_only_the_chosen_method_s_family_is_open_at_first(self, panel):
+        assert openFamilies(panel) == ["labels"]
+
+    def test_a_heading_opens_and_folds_and_stays_so(self, panel):
+        panel.menu.families["weak"].heading.click()
+        panel.menu.families["labels"].heading.click()
+        panel.refresh()
+        assert openFamilies(panel) == ["weak"]
+        assert not panel.menu.families["weak"].contents.isHidden()
+        assert panel.menu.families["labels"].contents.isHidden()
+
+    def test_the_family_of_what_the_console_chose_is_opened(self, panel, node):
+        node.method = "constrained"
+        assert openFamilies(panel) == ["labels", METHODS["constrained"].family]
+
+    def test_a_heading_counts_what_the_cohort_can_feed(self, module, panel, study):
+        showSummary(module, panel, summaryWith(cases=2, train=2, scribbled=2))
+        methods = by_family(METHODS)["sizes"]
+        heading = panel.menu.families["sizes"].heading
+        assert heading.text == f"{FAMILIES['sizes']} (0 of {len(methods)})"
+        assert "can be used" in heading.toolTip
 
     def test_without_a_checked_cohort_all_can_be_chosen(self, panel):
         assert all(button.enabled for button in panel.menu.buttons.values())
@@ -117,26 +159,110 @@ class TestMenu:
         assert not panel.ui.noteLabel.isHidden()
 
 
+class TestSearch:
+    def visible(self, panel) -> list[str]:
+        return [
+            name
+            for name, button in panel.menu.buttons.items()
+            if button.isVisibleTo(panel.ui.methodMenu)
+        ]
+
+    def test_leaves_what_has_all_words_and_opens_its_family(self, panel):
+        panel.ui.methodSearchBox.text = "LIKE voxels crf"
+        assert self.visible(panel) == ["scribble_crf"]
+        assert panel.menu.families["labels"].widget.isHidden()
+
+    def test_finds_by_the_source_in_the_literature(self, panel):
+        panel.ui.methodSearchBox.text = "kervadec"
+        found = {name for name, method in METHODS.items() if "Kervadec" in method.source}
+        assert set(self.visible(panel)) == found
+
+    def test_emptied_it_leaves_the_families_as_they_were(self, panel):
+        panel.menu.families["weak"].open()
+        before = openFamilies(panel)
+        panel.ui.methodSearchBox.text = "teacher"
+        panel.ui.methodSearchBox.text = ""
+        assert openFamilies(panel) == before
+        assert not any(part.widget.isHidden() for part in panel.menu.families.values())
+
+    def test_what_is_chosen_while_searching_is_open_afterwards(self, panel, node):
+        panel.ui.methodSearchBox.text = "image tags"
+        panel.menu.buttons["tags"].click()
+        panel.ui.methodSearchBox.text = ""
+        assert node.method == "tags"
+        assert "tags" in self.visible(panel)
+
+    def test_says_that_nothing_was_found(self, panel):
+        label = panel.menu._nothingFound
+        panel.ui.methodSearchBox.text = "xylophone"
+        assert not label.isHidden()
+        panel.ui.methodSearchBox.text = ""
+        assert label.isHidden()
+
+
 class TestRecommendation:
     def test_before_the_cohort_is_checked_there_is_none(self, panel):
         assert "open a cohort" in panel.ui.recommendationLabel.text
         assert panel.ui.useRecommendationButton.enabled is False
         assert panel.ui.useRecommendationButton.toolTip
 
-    def test_it_is_named_with_its_reason_and_marked_in_the_menu(self, panel, study):
-        assert "Pseudo-labels" in panel.ui.recommendationLabel.text
-        assert "2 annotated cases, 2 without labels" in panel.ui.recommendationLabel.text
-        assert "recommended" in panel.menu.buttons["pseudo_label"].text
+    def test_it_is_named_with_its_reason_and_marked_in_the_menu(self, module, panel, study):
+        showSummary(module, panel, summaryWith(cases=3, train=3, with_tags=3, tagged=3))
+        assert "<b>Recommended: Image tags.</b> 3 tagged cases" in (
+            panel.ui.recommendationLabel.text
+        )
+        assert "recommended" in panel.menu.buttons["tags"].text
         assert "recommended" not in panel.menu.buttons["supervised"].text
+        assert "weak" in openFamilies(panel)
 
-    def test_one_click_takes_it(self, panel, node, study):
+    def test_with_unlabeled_cases_it_gives_the_figures(self, module, panel, study):
+        found = recommend(module.logic.inspection.summary)
+        assert METHODS[found.method].title in panel.ui.recommendationLabel.text
+        assert "points of Dice" in panel.ui.recommendationLabel.text
+
+    def test_one_click_takes_it(self, module, panel, node, study):
+        showSummary(module, panel, summaryWith(cases=4, train=4, scribbled=4))
         panel.ui.useRecommendationButton.click()
-        assert node.method == "pseudo_label"
-        assert panel.menu.chosen == "pseudo_label"
+        assert node.method == "scribble_crf"
+        assert panel.menu.chosen == "scribble_crf"
         assert panel.ui.useRecommendationButton.enabled is False
 
+    def test_the_click_sets_settings_and_terms_and_keeps_what_else_was_set(
+        self, panel, node, study, monkeypatch
+    ):
+        found = Recommendation(
+            "pseudo_label",
+            "Because.",
+            settings={"threshold": 0.8},
+            terms=(parse_term("transformation:0.2,zoom=1.5"),),
+        )
+        from SemiWeakSegLib.panels import recommendation_row
+
+        monkeypatch.setattr(recommendation_row, "recommend", lambda summary: found)
+        panel.menu.buttons["pseudo_label"].click()
+        panel.forms.editors["validations"].widget.value = 3
+        panel.terms.add("crf")
+        button = panel.ui.useRecommendationButton
+        assert button.enabled is True
+        assert "Threshold: 0.8" in button.toolTip
+        assert "Transformation consistency, weight 0.2" in button.toolTip
+        assert "Pseudo-labels + Transformation consistency" in panel.ui.recommendationLabel.text
+        button.click()
+        assert json.loads(node.settingsJson) == {
+            "pseudo_label": {"threshold": 0.8, "validations": 3}
+        }
+        assert [term["name"] for term in json.loads(node.termsJson)] == ["crf", "transformation"]
+        assert json.loads(node.termsJson)[1] == {
+            "name": "transformation",
+            "weight": 0.2,
+            "settings": {"zoom": 1.5},
+        }
+        assert button.enabled is False
+        panel.terms.rows["transformation"].weight.value = 0.3
+        assert button.enabled is True
+
     def test_it_follows_the_cohort(self, module, panel, study):
-        showSummary(module, panel, summaryWith(cases=9, train=9, scribbled=4, unlabeled=5))
+        showSummary(module, panel, summaryWith(cases=9, train=9, scribbled=4))
         assert "Scribbles with CRF" in panel.ui.recommendationLabel.text
 
 
@@ -185,6 +311,7 @@ class TestSettings:
 class TestTerms:
     def test_add_weigh_set_and_remove(self, panel, node):
         panel.ui.termsBox.collapsed = False
+        panel.terms.addBox.setCurrentIndex(panel.terms.addBox.findData("entropy") - 1)
         pressDown(panel.terms.addBox)
         assert json.loads(node.termsJson) == [{"name": "entropy", "weight": 0.1, "settings": {}}]
         row = panel.terms.rows["entropy"]
@@ -197,6 +324,55 @@ class TestTerms:
         row.removeButton.click()
         assert json.loads(node.termsJson) == []
         assert panel.terms.rows == {}
+
+    def test_they_stand_under_headings_that_cannot_be_chosen(self, panel, node):
+        from PySide6.QtCore import Qt
+
+        box = panel.terms.addBox
+        entries = [(box.itemText(place), box.itemData(place)) for place in range(box.count)]
+        expected = []
+        for family, terms in by_family(TERMS).items():
+            expected += [FAMILIES[family], *(term.name for term in terms)]
+        assert [name or text for text, name in entries[1:]] == expected
+        for place, (_text, name) in enumerate(entries[1:], start=1):
+            enabled = bool(box.model().index(place, 0).flags() & Qt.ItemIsEnabled)
+            assert enabled == bool(name)
+            if name:
+                assert box.itemData(place, Qt.ToolTipRole) == TERMS[name].summary
+        panel.ui.termsBox.collapsed = False
+        pressDown(box)  # over the first heading
+        assert [term["name"] for term in json.loads(node.termsJson)] == [entries[2][1]]
+
+    def test_the_term_that_the_method_consists_of_is_not_offered(self, panel):
+        box = panel.terms.addBox
+        assert box.findData("pseudo_label") > 0
+        panel.menu.buttons["pseudo_label"].click()
+        assert box.findData("pseudo_label") == -1
+        panel.menu.buttons["supervised"].click()
+        assert box.findData("pseudo_label") > 0
+
+    def test_terms_with_the_same_teacher_go_together(self, panel, study):
+        for name in ("pseudo_label", "cutmix", "ict"):
+            panel.terms.add(name)
+        assert panel.ui.noteLabel.text == ""
+
+    def test_two_teachers_are_told_before_the_start(self, panel, study):
+        panel.terms.add("ict")
+        panel.terms.add("pseudo_label")
+        teacher = panel.terms.rows["pseudo_label"].form.editors["teacher"]
+        teacher.widget.currentIndex = teacher.description.choices.index("frozen")
+        assert "one teacher" in panel.ui.noteLabel.text
+        assert "by the term ict" in panel.ui.noteLabel.text
+        panel.terms.remove("ict")
+        assert panel.ui.noteLabel.text == ""
+
+    def test_a_term_on_unlabeled_cases_without_any_is_said_to_do_nothing(
+        self, module, panel, study
+    ):
+        panel.terms.add("prior")
+        assert panel.ui.noteLabel.text == ""
+        showSummary(module, panel, summaryWith(cases=2, train=2, labeled=2))
+        assert "the term 'prior' does nothing" in panel.ui.noteLabel.text
 
     def test_each_is_offered_once(self, panel):
         panel.terms.add("crf")
@@ -357,10 +533,10 @@ class TestScene:
                 "supervised": {"unheard_of": 2, "learning_rate": 99.0, "validations": 3},
             }
         )
-        node.termsJson = json.dumps([{"name": "adversarial", "weight": 1}, {"name": "crf"}])
+        node.termsJson = json.dumps([{"name": "telepathy", "weight": 1}, {"name": "crf"}])
         node.planJson = json.dumps({"depth": 7, "dropout": 0.25})
         text = panel.ui.noteLabel.text
-        for word in ("from_the_future", "unheard_of", "learning_rate", "adversarial", "depth"):
+        for word in ("from_the_future", "unheard_of", "learning_rate", "telepathy", "depth"):
             assert word in text
         request = panel.request()
         assert request.method == "supervised"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from functools import cache
 
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtUiTools, QtWidgets
@@ -74,26 +75,36 @@ def _reader(plain):
     def read(self, name: str):
         if name.startswith("_") or _exiting:
             return plain(self, name)
-        cls = type(self)
-        if name == "connect" and isinstance(self, QtCore.QObject):
-            return lambda *arguments: signals.connect(self, *arguments)
-        if name == "disconnect" and isinstance(self, QtCore.QObject):
-            return lambda *arguments: signals.disconnect(self, *arguments)
-        if name == "name" and isinstance(self, QtCore.QObject):
-            name = "objectName"
-        definer = names.defining(cls, name)
-        if definer is not None and names.is_foreign(definer):
-            return plain(self, name)
-        if not names.shows(cls, name):
-            return _own_or_dynamic(self, name, plain)
-        declared = vars(definer).get(name) if definer is not None else None
-        if hasattr(declared, "__set__") or catalog.property_of(cls, name) is None:
-            return plain(self, name)
-        if definer is not None and names.STAND_IN in vars(definer):
-            return plain(self, name)
-        return _property_value(self, name, plain)
+        way = _way(type(self), name)
+        return plain(self, name) if way is None else way(self, name, plain)
 
     return read
+
+
+@cache
+def _way(cls: type, name: str):
+    """How objects of ``cls`` answer ``name``; None for Python's own way."""
+    if name in _OF_EVERY_OBJECT and issubclass(cls, QtCore.QObject):
+        return _OF_EVERY_OBJECT[name]
+    definer = names.defining(cls, name)
+    if definer is not None and names.is_foreign(definer):
+        return None
+    if not names.shows(cls, name):
+        return _own_or_dynamic
+    declared = vars(definer).get(name) if definer is not None else None
+    if hasattr(declared, "__set__") or catalog.property_of(cls, name) is None:
+        return None
+    if definer is not None and names.STAND_IN in vars(definer):
+        return None
+    return _property_value
+
+
+# What every QObject answers in a manner of its own.
+_OF_EVERY_OBJECT = {
+    "connect": lambda self, _name, _plain: lambda *words: signals.connect(self, *words),
+    "disconnect": lambda self, _name, _plain: lambda *words: signals.disconnect(self, *words),
+    "name": lambda self, _name, _plain: self.objectName,
+}
 
 
 def _property_value(self, name: str, plain):

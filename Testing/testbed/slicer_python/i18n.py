@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+
 
 def translate(context: str, text: str) -> str:
     """The text in the application's language; asks the application where there is one."""
@@ -13,8 +16,5 @@ def translate(context: str, text: str) -> str:
 
 def tr(text: str) -> str:
     """Translate a text in the context of the calling file."""
-    import inspect
-    import os
-
     file = inspect.currentframe().f_back.f_code.co_filename
     return translate(os.path.splitext(os.path.basename(file))[0], text)

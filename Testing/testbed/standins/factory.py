@@ -46,9 +46,9 @@ class DeclaredProperty:
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        getter = getattr(instance, f"_get_{self.name}", None)
+        getter = getattr(type(instance), f"_get_{self.name}", None)
         if getter is not None:
-            return getter()
+            return getter(instance)
         return declared_values(instance).get(self.name, DEFAULTS.get(self.kind))
 
     def __set__(self, instance, value) -> None:
@@ -58,9 +58,9 @@ class DeclaredProperty:
         if not accepts(self.kind, value):
             raise refused(owner, self.name, self.kind, value)
         value = converted(self.kind, value)
-        setter = getattr(instance, f"_set_{self.name}", None)
+        setter = getattr(type(instance), f"_set_{self.name}", None)
         if setter is not None:
-            setter(value)
+            setter(instance, value)
             return
         before = self.__get__(instance)
         declared_values(instance)[self.name] = value

@@ -48,16 +48,23 @@ class qMRMLNodeComboBox(SceneUser):
     def _scene_set(self) -> None:
         self._refresh()
 
-    def _fits(self, node) -> bool:
-        kinds = self.nodeTypes or ()
-        of_kind = (
-            any(node.IsA(kind) for kind in kinds)
-            if self.showChildNodeTypes
-            else node.GetClassName() in kinds
-        )
-        hidden_kind = any(node.IsA(kind) for kind in self.hideChildNodeTypes or ())
-        shown = self.showHidden or not node.GetHideFromEditors()
-        return of_kind and not hidden_kind and shown and self._attributes_fit(node)
+    def _fitting(self, nodes: list) -> list:
+        # Read once: a refresh asks this of every node of the scene.
+        kinds, hidden_kinds = self.nodeTypes or (), self.hideChildNodeTypes or ()
+        children, hidden = self.showChildNodeTypes, self.showHidden
+
+        def fits(node) -> bool:
+            of_kind = (
+                any(node.IsA(kind) for kind in kinds) if children else node.GetClassName() in kinds
+            )
+            return (
+                of_kind
+                and not any(node.IsA(kind) for kind in hidden_kinds)
+                and (hidden or not node.GetHideFromEditors())
+                and self._attributes_fit(node)
+            )
+
+        return [node for node in nodes if fits(node)]
 
     def _attributes_fit(self, node) -> bool:
         for kind, attribute, value in self._attributes:
@@ -70,8 +77,7 @@ class qMRMLNodeComboBox(SceneUser):
         if self._scene is None:
             return []
         count = self._scene.GetNumberOfNodes()
-        nodes = [self._scene.GetNthNode(index) for index in range(count)]
-        return [node for node in nodes if self._fits(node)]
+        return self._fitting([self._scene.GetNthNode(index) for index in range(count)])
 
     def _refresh(self) -> None:
         nodes = self._nodes()

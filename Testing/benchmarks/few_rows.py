@@ -1,0 +1,160 @@
+"""The rows of the tables of few labels: who is annotated, and what learns from the rest.
+
+The first row of an annotation is what the others with it are compared to, and the first row of all
+is full supervision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cohorts import heart, hippocampus
+from rows import NARROW, VOLUMES, Maker, Row
+from weak_cohorts import few, full_labels, labels_and_scribbles
+
+from SemiWeakSegLib.cohort import Cohort
+
+
+@dataclass(frozen=True)
+class Study:
+    """One of the two tables: its cohort, from the folders of data and of results; its plan."""
+
+    name: str
+    dimensions: int
+    plan: tuple[str, ...]
+    steps: int
+    make: Callable[[Path, Path], Cohort]
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study("hippocampus", 3, VOLUMES, 200, lambda data, _: hippocampus(data)),
+        # Slices of at most 112 x 112: the planned patch holds them whole.
+        Study("heart", 2, (NARROW,), 200, lambda _, out: heart(out / "work" / "hearts")),
+    )
+}
+
+
+@dataclass(frozen=True)
+class FewRow(Row):
+    """A row with the sort and the number of its annotated cases, None for all."""
+
+    kind: str = "labels"
+    annotated: int | None = None
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A way to learn; ``earlier``: the share of its budget that other networks take before."""
+
+    key: str
+    name: str
+    method: str
+    settings: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    earlier: float = 0.0
+
+
+LABELED = (1, 2, 5)
+SCRIBBLED = 5
+FROZEN = ("teacher=frozen",)
+BALANCED = ("selection=class_balanced",)
+
+LEARNERS = (
+    Learner("supervised", "supervised", "supervised"),
+    Learner("entropy", "entropy minimisation", "entropy"),
+    Learner("pseudo_label", "pseudo-labels, averaged teacher", "pseudo_label"),
+    Learner("pseudo_label-own", "pseudo-labels, own", "pseudo_label", ("teacher=own",)),
+    Learner("pseudo_label-frozen", "pseudo-labels, frozen", "pseudo_label", FROZEN, earlier=0.3),
+    Learner("pseudo_label-balanced", "pseudo-labels, class-balanced", "pseudo_label", BALANCED),
+    Learner("proposals", "proposals", "proposals", earlier=0.5),
+    Learner("cutmix", "weak-to-strong with CutMix", "cutmix"),
+    Learner("transformation", "transformation consistency", "transformation"),
+    Learner("pi_model", "Π-model", "pi_model"),
+    Learner("ict", "interpolation consistency", "ict"),
+    Learner("mixup", "MixUp of labeled cases", "mixup"),
+    Learner("mean_teacher", "Mean Teacher", "mean_teacher"),
+    Learner("uncertainty_teacher", "uncertainty-aware Mean Teacher", "uncertainty_teacher"),
+    Learner("temporal_ensembling", "temporal ensembling", "temporal_ensembling"),
+    Learner("co_training", "multi-view co-training", "co_training"),
+    Learner("adversarial", "adversarial", "adversarial"),
+    Learner("adversarial_self_training", "adversarial self-training", "adversarial_self_training"),
+    Learner("curriculum_size", "regressed sizes", "curriculum_size", earlier=0.5),
+    Learner("oracle_size", "true sizes", "oracle_size"),
+    Learner(
+        "cutmix-and-transformation",
+        "CutMix + transformation consistency",
+        "cutmix",
+        terms=("transformation",),
+    ),
+    Learner("cutmix-and-mean_teacher", "CutMix + Mean Teacher", "cutmix", terms=("mean_teacher",)),
+    Learner("cutmix-and-mixup", "CutMix + MixUp", "cutmix", terms=("mixup",)),
+    Learner(
+        "pseudo_label-and-transformation",
+        "pseudo-labels + transformation consistency",
+        "pseudo_label",
+        terms=("transformation",),
+    ),
+)
+
+# Scribbles on some cases, labels on none or on one, nothing on all others: one training.
+SPARSE_LEARNERS = (
+    Learner("supervised", "partial CE + Dice", "supervised"),
+    Learner("crf", "+ CRF", "scribble_crf"),
+    Learner("crf-and-pseudo_label", "+ CRF + pseudo-labels", "scribble_crf", (), ("pseudo_label",)),
+    Learner("crf-and-cutmix", "+ CRF + CutMix", "scribble_crf", (), ("cutmix",)),
+    Learner("crf-and-mean_teacher", "+ CRF + Mean Teacher", "scribble_crf", (), ("mean_teacher",)),
+    Learner(
+        "crf-and-transformation",
+        "+ CRF + transformation consistency",
+        "scribble_crf",
+        (),
+        ("transformation",),
+    ),
+)
+
+
+def few_rows(study: Study) -> list[FewRow]:
+    """All rows of one table."""
+    full = FewRow("full", "all labels", "full supervision", full_labels, "supervised")
+    result = [replace(full, plan=study.plan)]
+    for count in LABELED:
+        result += _rows(study, LEARNERS, "labels", count, f"{count} labeled", few("full", count))
+    scribbled = few("scribbles", SCRIBBLED)
+    result += _rows(
+        study, SPARSE_LEARNERS, "scribbles", SCRIBBLED, f"{SCRIBBLED} scribbled", scribbled
+    )
+    mixed = labels_and_scribbles(1, SCRIBBLED - 1)
+    named = f"1 labeled, {SCRIBBLED - 1} scribbled"
+    result += _rows(study, SPARSE_LEARNERS, "labels and scribbles", SCRIBBLED, named, mixed)
+    return result
+
+
+def _rows(
+    study: Study,
+    learners: Sequence[Learner],
+    kind: str,
+    annotated: int,
+    annotation: str,
+    make: Maker,
+) -> list[FewRow]:
+    place = {"labels": "n", "scribbles": "s", "labels and scribbles": "m"}[kind]
+    return [
+        FewRow(
+            key=f"{each.key}-{place}{annotated}",
+            annotation=annotation,
+            learned_by=each.name,
+            make=make,
+            method=each.method,
+            settings=each.settings,
+            terms=each.terms,
+            plan=study.plan,
+            earlier=each.earlier,
+            kind=kind,
+            annotated=annotated,
+        )
+        for each in learners
+    ]

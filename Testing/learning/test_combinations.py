@@ -1,0 +1,73 @@
+"""Several terms in one training: whom they learn from is known beforehand, and they all act."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.terms import make_term
+from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.methods import METHODS, TERMS, TermRequest, parse_term
+from SemiWeakSegLib.methods.term_method import TermMethod
+from SemiWeakSegLib.runs.events import EventLog
+from Testing.learning.tiny import make_cohort, make_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TEACHERS = [
+    (name, choice)
+    for name, term in TERMS.items()
+    for field in term.descriptions()
+    if field.name == "teacher"
+    for choice in field.choices
+]
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory):
+    return make_cohort(tmp_path_factory.mktemp("slices"), scribbled=1)
+
+
+def events(run, kind):
+    return [event for event in EventLog(run.events_path).read()[0] if event["kind"] == kind]
+
+
+class TestTeachersAreKnownBeforehand:
+    """`methods.conflicts` looks at settings only: they must say what the terms will ask for."""
+
+    @pytest.mark.parametrize("name", list(TERMS))
+    def test_by_default(self, name):
+        settings = TERMS[name]()
+        made = make_term(TermRequest(name, 1.0, settings))
+        assert made.teacher == settings.learns_from
+
+    @pytest.mark.parametrize(("name", "choice"), TEACHERS)
+    def test_for_every_choice(self, name, choice):
+        settings = TERMS[name](teacher=choice)
+        assert make_term(TermRequest(name, 1.0, settings)).teacher == settings.learns_from
+
+    @pytest.mark.parametrize(
+        "method", [each for each in METHODS.values() if issubclass(each, TermMethod)]
+    )
+    def test_of_methods_of_one_term(self, method):
+        assert make_term(method().request()).teacher == method().learns_from
+
+
+class TestTogether:
+    TERMS = (
+        *("mean_teacher", "temporal_ensembling", "cutmix", "ict", "transformation,teacher=ema"),
+        *("adversarial", "entropy", "crf", "mixup"),
+    )
+
+    def test_terms_of_all_families_train_in_one_run(self, slices, tmp_path, monkeypatch):
+        monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
+        terms = [parse_term(text).to_dict() for text in self.TERMS]
+        run = make_run(tmp_path / "run", slices, terms=terms, steps=6)
+        assert work(run) == "finished"
+        told = events(run, "progress")[-1]["losses"]
+        assert set(told) == {"supervised", "total", *(term["name"] for term in terms)}
+        weights = load_tensors(run.model / "weights.pt")
+        assert all(torch.isfinite(each).all() for each in weights.values())
+        assert events(run, "warning") == []
