@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 STEPS ?= 400
+# Processes that test side by side. Each may take 1.5 GB of memory and starts children of its own.
+JOBS ?= 2
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m SemiWeakSegLib
 
@@ -23,8 +25,8 @@ demo: $(VENV)/installed
 	@echo "Open $(DEMO)/run/report/report.html"
 
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest --ignore=Testing/slicer
-	$(BIN)/python -m pytest Testing/slicer
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore=Testing/slicer
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal Testing/slicer
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

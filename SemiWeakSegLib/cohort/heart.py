@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from SemiWeakSegLib.cohort.geometry import Geometry
 
@@ -223,7 +223,7 @@ def draw_image(
     depth, rows, columns = geometry.array_shape
     thickness = geometry.spacing[2]
     surroundings = _surroundings(scanner, x, y, anatomy)
-    coarse = ndimage.zoom(
+    coarse = scipy.ndimage.zoom(
         anatomy.standard_normal((max(depth // 2, 2), max(rows // 6, 2), max(columns // 6, 2))),
         (depth / max(depth // 2, 2), rows / max(rows // 6, 2), columns / max(columns // 6, 2)),
         order=1,

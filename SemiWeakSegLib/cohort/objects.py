@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from SemiWeakSegLib.cohort.case import Box, Point
 from SemiWeakSegLib.cohort.geometry import Geometry
@@ -19,9 +19,9 @@ SPECK = 0.01
 
 def objects(label: np.ndarray, class_index: int) -> Iterator[np.ndarray]:
     """The voxels (n, d) of each connected piece of a class (corners connect), specks left out."""
-    pieces, count = ndimage.label(label == class_index, np.ones((3,) * label.ndim))
+    pieces, count = scipy.ndimage.label(label == class_index, np.ones((3,) * label.ndim))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-    for number, extent in enumerate(ndimage.find_objects(pieces)):
+    for number, extent in enumerate(scipy.ndimage.find_objects(pieces)):
         if sizes[number] >= SPECK * sizes.sum():
             start = [part.start for part in extent]
             yield np.argwhere(pieces[extent] == number + 1) + start
@@ -60,7 +60,7 @@ def middle_point(voxels: np.ndarray, class_index: int, geometry: Geometry) -> Po
     start = voxels.min(axis=0) - 1
     mask = np.zeros(voxels.max(axis=0) - start + 2, dtype=bool)
     mask[tuple((voxels - start).T)] = True
-    depth = ndimage.distance_transform_edt(mask, sampling=geometry.array_spacing)
+    depth = scipy.ndimage.distance_transform_edt(mask, sampling=geometry.array_spacing)
     deepest = np.unravel_index(depth.argmax(), depth.shape)
     return point_of(np.asarray(deepest) + start, class_index, geometry)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from SemiWeakSegLib.cohort.case import UNLABELED
 from SemiWeakSegLib.cohort.strokes import (
@@ -168,7 +168,7 @@ class _Hand:
     def _free_paths(self, background: np.ndarray) -> list[np.ndarray]:
         available = background
         if not background.all():
-            away = ndimage.distance_transform_edt(background)
+            away = scipy.ndimage.distance_transform_edt(background)
             if np.any(away >= 6.0):
                 available = away >= 6.0
         length = self.generator.uniform(0.3, 0.7) * min(background.shape)
@@ -196,7 +196,7 @@ def _well_shown(areas: np.ndarray, index: int, value: int) -> bool:
 
 def _one_piece(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """One connected piece of a class on a slice; the bigger, the likelier."""
-    pieces, count = ndimage.label(mask, np.ones((3, 3)))
+    pieces, count = scipy.ndimage.label(mask, np.ones((3, 3)))
     if count == 1:
         return mask
     sizes = np.bincount(pieces.ravel())[1:].astype(float) ** 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from SemiWeakSegLib.cohort.case import UNLABELED, Box, Case, Point
 from SemiWeakSegLib.cohort.cohort import Cohort
@@ -173,7 +173,7 @@ def _points(dense: _Dense) -> _Weak:
     values = [int(value) for value in np.unique(dense.label)]
     values.sort(key=lambda value: np.count_nonzero(dense.label == value))
     result = np.full(dense.label.shape, UNLABELED, dtype=np.uint8)
-    plus = ndimage.generate_binary_structure(dense.label.ndim, 1)
+    plus = scipy.ndimage.generate_binary_structure(dense.label.ndim, 1)
     offsets = np.argwhere(plus) - 1
     for turn, value in enumerate(values):
         share = budget // (len(values) - turn)

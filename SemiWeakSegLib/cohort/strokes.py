@@ -6,15 +6,14 @@ A path is an ordered array of points (n, 2), row and column; distances are in pi
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse import csgraph
+import scipy
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
 def depth_inside(mask: np.ndarray) -> np.ndarray:
     """Distance of each pixel of ``mask`` to the nearest pixel outside; the picture's rim is out."""
-    return ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return scipy.ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
 
 
 def medial_path(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -44,7 +43,7 @@ def ring_paths(
 ) -> list[np.ndarray]:
     """Around ``mask`` at a distance of two to four pixels, within ``available``: two half rings."""
     gap = generator.uniform(2.0, 3.5)
-    away = ndimage.distance_transform_edt(~mask)
+    away = scipy.ndimage.distance_transform_edt(~mask)
     band = (away >= gap) & (away < gap + 1.5) & available
     if not band.any():
         band = (away >= 1.0) & available
@@ -55,7 +54,7 @@ def ring_paths(
     # What the first half passed is taken; the second goes round the other way.
     taken = np.zeros(mask.shape, dtype=bool)
     taken[tuple(np.round(first).astype(int).T)] = True
-    rest = band & ~ndimage.binary_dilation(taken, _EIGHT, iterations=2)
+    rest = band & ~scipy.ndimage.binary_dilation(taken, _EIGHT, iterations=2)
     if np.count_nonzero(rest) < 4:
         return [first]
     return [first, _walk_along(largest_component(rest), 1.0, generator)]
@@ -117,7 +116,7 @@ def trace(
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
     """The largest 8-connected piece of a non-empty mask."""
-    pieces, count = ndimage.label(mask, _EIGHT)
+    pieces, count = scipy.ndimage.label(mask, _EIGHT)
     if count <= 1:
         return mask
     return pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
@@ -127,8 +126,8 @@ def _by_hand(path: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Smooth ``path``, let it waver, and sample it densely enough to leave no gap."""
     if len(path) < 4:
         return path
-    smooth = ndimage.gaussian_filter1d(path, 1.5, axis=0, mode="nearest")
-    waver = ndimage.gaussian_filter1d(generator.standard_normal(path.shape), 4.0, axis=0)
+    smooth = scipy.ndimage.gaussian_filter1d(path, 1.5, axis=0, mode="nearest")
+    waver = scipy.ndimage.gaussian_filter1d(generator.standard_normal(path.shape), 4.0, axis=0)
     smooth = smooth + 0.3 * waver / max(float(np.abs(waver).max()), 1e-9)
     steps = np.linspace(0, len(smooth) - 1, 4 * len(smooth))
     return np.stack([np.interp(steps, np.arange(len(smooth)), axis) for axis in smooth.T], axis=1)
@@ -143,13 +142,13 @@ def _walk_along(band: np.ndarray, share: float, generator: np.random.Generator) 
     """A walk along a thin band from a random pixel over ``share`` of the way to the farthest."""
     graph, pixels = _pixel_graph(band, np.ones(band.shape))
     start = int(generator.integers(len(pixels)))
-    ways = csgraph.dijkstra(graph, directed=False, indices=start)
+    ways = scipy.sparse.csgraph.dijkstra(graph, directed=False, indices=start)
     ways[np.isinf(ways)] = -1.0
     end = int(np.argmin(np.where(ways < 0, np.inf, np.abs(ways - share * ways.max()))))
     return pixels[_shortest_path(graph, start, end)].astype(float)
 
 
-def _pixel_graph(mask: np.ndarray, cost: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
+def _pixel_graph(mask: np.ndarray, cost: np.ndarray) -> tuple[scipy.sparse.csr_array, np.ndarray]:
     """Graph of the mask's pixels and their coordinates; a step costs its length times ``cost``."""
     pixels = np.argwhere(mask)
     number = np.full(np.array(mask.shape) + 2, -1)
@@ -165,16 +164,18 @@ def _pixel_graph(mask: np.ndarray, cost: np.ndarray) -> tuple[sparse.csr_array, 
         step = np.hypot(down, right)
         weights.append(step * 0.5 * (price[exists] + price[neighbor[exists]]))
     edges = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.csr_array(edges, shape=(len(pixels), len(pixels))), pixels
+    return scipy.sparse.csr_array(edges, shape=(len(pixels), len(pixels))), pixels
 
 
-def _farthest(graph: sparse.csr_array, start: int) -> int:
-    ways = csgraph.dijkstra(graph, directed=False, indices=start)
+def _farthest(graph: scipy.sparse.csr_array, start: int) -> int:
+    ways = scipy.sparse.csgraph.dijkstra(graph, directed=False, indices=start)
     return int(np.argmax(np.where(np.isinf(ways), -1.0, ways)))
 
 
-def _shortest_path(graph: sparse.csr_array, start: int, end: int) -> list[int]:
-    _, previous = csgraph.dijkstra(graph, directed=False, indices=start, return_predecessors=True)
+def _shortest_path(graph: scipy.sparse.csr_array, start: int, end: int) -> list[int]:
+    _, previous = scipy.sparse.csgraph.dijkstra(
+        graph, directed=False, indices=start, return_predecessors=True
+    )
     path = [end]
     while path[-1] != start:
         path.append(int(previous[path[-1]]))

@@ -20,6 +20,7 @@ from SemiWeakSegLib.methods import (
     missing_requirements,
     parse_term,
 )
+from SemiWeakSegLib.methods.co_training import CoTraining
 from SemiWeakSegLib.runs import RunError, RunFolder, RunRequest
 
 if TYPE_CHECKING:
@@ -157,13 +158,13 @@ def _check_learning(
     problems: list[str],
 ) -> None:
     """What only torch can tell; asked last, and only when there is something to ask."""
-    if not plan and device in ("auto", "cpu"):
+    # Which networks co-training can have depends on the plan.
+    if not plan and device in ("auto", "cpu") and not isinstance(settings, CoTraining):
         return
-    from SemiWeakSegLib.learning.plan import make_plan
     from SemiWeakSegLib.learning.processes import choose_device
-    from SemiWeakSegLib.learning.recipes import needs_whole_images
+    from SemiWeakSegLib.learning.recipes import plan_run
 
     with collecting(problems):
         kind = choose_device(device).type
-        whole = needs_whole_images(settings, [TermRequest.from_dict(each) for each in terms])
-        make_plan(cohort, whole=whole, overrides=plan, device=kind)
+        extra = [TermRequest.from_dict(each) for each in terms]
+        plan_run(cohort, settings, extra, plan, kind)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .plan import Plan, choose_strides
+from .plan import Plan
 
 WIDEST = 256
 SLOPE = 0.2
@@ -52,7 +52,10 @@ class PixelDiscriminator(nn.Module):
 def strided_layers(
     plan: Plan, channels: int, width: int, spectral: bool
 ) -> tuple[list[nn.Module], int]:
-    """Convolutions that halve the patch as its spacing asks, and how many channels they give.
+    """Convolutions with the strides of the plan's network, and how many channels they give.
+
+    Those of the network, not of the patch: a run that goes on with smaller patches after it ran
+    out of memory has a discriminator of the same layers.
 
     Kernels are two wider than their stride, so that every voxel is seen by equally many of them:
     with 3 on a stride of 2 the gradient to the maps would have a checkerboard pattern. ``width``:
@@ -61,7 +64,7 @@ def strided_layers(
     """
     convolution = nn.Conv3d if plan.dimensions == 3 else nn.Conv2d
     layers: list[nn.Module] = []
-    for level, stride in enumerate(choose_strides(plan.patch_size, plan.spacing)):
+    for level, stride in enumerate(plan.network["strides"]):
         out = min(width * 2**level, max(width, WIDEST))
         kernel = tuple(step + 2 for step in stride)
         made = convolution(channels, out, kernel, stride=tuple(stride), padding=1)

@@ -251,7 +251,8 @@ class EnsembleStore:
         try:
             with partial.open("wb") as stream:
                 for key in itertools.chain(self._changed, moved):
-                    content = self._packed(key) if key in self._changed else self._raw(key)
+                    # Copied: Windows deletes no file of which a part is still mapped.
+                    content = self._packed(key) if key in self._changed else bytes(self._raw(key))
                     stream.write(content)
                     places[key] = (number, offset, len(content))
                     offset += len(content)

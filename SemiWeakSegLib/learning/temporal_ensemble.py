@@ -45,8 +45,8 @@ class TemporalEnsemble:
         """Targets (B, K, *patch) float32 and where there are any, (B, *patch) bool.
 
         Between voxels of the case the mean of its neighbours, each weighted by how near it is and
-        by its 1 - a^k: voxels never visited count for nothing, and where they are more than half
-        of what a patch voxel reads, it has no target.
+        by its 1 - a^k: voxels never visited count for nothing, and a patch voxel of which they are
+        half or more has no target.
         """
         targets, masks = [], []
         positions = batch.positions()
@@ -56,10 +56,11 @@ class TemporalEnsemble:
             device = batch.image.device
             values, visits = _upload(values, device).float(), _upload(visits, device).float()
             weight = 1.0 - self.memory**visits
-            block = torch.cat([values, weight[None]])
+            visited = (visits > 0).float()
+            block = torch.cat([values, weight[None], visited[None]])
             read = _read_patch(block, box, batch, row, positions[row])
-            targets.append(read[:-1] / read[-1].clamp(min=1e-6))
-            masks.append(read[-1] > 0.5 * (1.0 - self.memory))
+            targets.append(read[:-2] / read[-2].clamp(min=1e-6))
+            masks.append(read[-1] > 0.5)
         return torch.stack(targets), torch.stack(masks) & batch.valid[:, 0]
 
     def add(self, batch: Batch, probabilities: torch.Tensor) -> None:

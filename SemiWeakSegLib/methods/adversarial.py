@@ -21,7 +21,7 @@ class Adversarial(AdversarialFields, TermMethod):
     """D(map, image) tells annotated from unlabeled cases; the segmenter hides the difference."""
 
     name: ClassVar[str] = "adversarial"
-    title: ClassVar[str] = "Adversary between annotated and unlabeled cases (DAN)"
+    title: ClassVar[str] = "Adversary on unlabeled cases (DAN)"
     family: ClassVar[str] = "networks"
     summary: ClassVar[str] = (
         "A second network tells predictions on annotated cases from those on unlabeled cases; "

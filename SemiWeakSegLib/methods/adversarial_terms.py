@@ -83,13 +83,18 @@ class AdversarialTerm(AdversarialFields, TermSettings):
     """fool(D(s, x)) on unlabeled cases; D tells maps of annotated cases from theirs."""
 
     name: ClassVar[str] = "adversarial"
-    title: ClassVar[str] = "Adversary between annotated and unlabeled cases"
+    title: ClassVar[str] = "Adversary on unlabeled cases"
     family: ClassVar[str] = "networks"
     summary: ClassVar[str] = (
         "Predictions on unlabeled cases must look like those on annotated cases to a second "
         "network."
     )
     default_weight: ClassVar[float] = 0.1
+
+    @property
+    def needs_unlabeled(self) -> bool:
+        """Without them there is nothing to tell apart."""
+        return True
 
 
 @dataclass(frozen=True)

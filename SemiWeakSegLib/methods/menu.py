@@ -181,10 +181,14 @@ def idle_terms(terms: Iterable[TermRequest], unlabeled: int) -> list[str]:
         return []
     return [
         f"the term '{term.name}' does nothing: it acts on unlabeled cases and there are none; "
-        "let it act on all (on=all) or take it away"
+        + ("let it act on all (on=all) or take it away" if _has_on(term) else "take it away")
         for term in terms
-        if getattr(term.settings, "on", "") == "unlabeled_cases"
+        if term.settings.needs_unlabeled
     ]
+
+
+def _has_on(term: TermRequest) -> bool:
+    return hasattr(term.settings, "on")
 
 
 def bare_cases(summary: Any) -> int:

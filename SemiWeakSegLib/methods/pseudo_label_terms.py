@@ -44,7 +44,8 @@ class EntropyFields(Settings):
 
     on: str = setting(
         "unlabeled_voxels",
-        "where it acts",
+        "where predictions are made confident: on voxels without annotation in all cases, in "
+        "unlabeled cases only, or everywhere",
         choices=("unlabeled_voxels", "unlabeled_cases", "all"),
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

@@ -172,13 +172,19 @@ def _measured(summary: Any, found: Evidence) -> Recommendation:
 
 def _nothing_helped(summary: Any, found: Evidence) -> Recommendation:
     closest = found.rows[0]
+    helped = closest.gain > 0
+    figure = (
+        f"; closest came {found.title(closest)} with {gain_text(closest)} points of Dice: the next "
+        "to try."
+    )
     sentences = [
         _have(summary),
-        f"On {found.place} nothing gained more than its spread over the seeds; closest came "
-        f"{found.title(closest)} with {gain_text(closest)} points of Dice: the next to try.",
+        f"On {found.place} nothing gained more than its spread over the seeds"
+        f"{figure if helped else '.'}",
         "Supervised trains fastest and is the figure to beat.",
     ]
-    return Recommendation(Supervised.name, " ".join(sentences), runner_up=closest.method)
+    runner_up = closest.method if helped else None
+    return Recommendation(Supervised.name, " ".join(sentences), runner_up=runner_up)
 
 
 def _figures(found: Evidence, row: Measured) -> str:

@@ -9,15 +9,15 @@ from SemiWeakSegLib.methods.settings import Settings, setting
 from SemiWeakSegLib.methods.term import TEACHERS
 
 FAMILIES = {
-    "labels": "From labels alone",
-    "weak": "From scribbles, points, boxes and tags",
-    "pseudo_labels": "From unlabeled cases: pseudo-labels, entropy",
-    "consistency": "From unlabeled cases: consistency",
-    "teachers": "From unlabeled cases: averaged teachers",
-    "networks": "From unlabeled cases: several networks",
-    "sizes": "From knowledge of sizes",
+    "labels": "Labels alone",
+    "weak": "Scribbles, points, boxes and tags",
+    "pseudo_labels": "Unlabeled cases: pseudo-labels",
+    "consistency": "Unlabeled cases: consistency",
+    "teachers": "Unlabeled cases: teachers",
+    "networks": "Unlabeled cases: several networks",
+    "sizes": "Known sizes",
 }
-"""What menus list methods and terms under, in this order."""
+"""What menus list methods and terms under, in this order: short, as Slicer's panel is narrow."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class TemporalEnsembling(TemporalEnsemblingFields, TermMethod):
     family: ClassVar[str] = "teachers"
     summary: ClassVar[str] = (
         "The network stays near the mean of its own earlier predictions, kept for every voxel of "
-        "every case; cheap in time, costly in disk space for many large images."
+        "every case; no second network, but much disk space for many large images."
     )
     needs: ClassVar[tuple[str, ...]] = ("annotated", "unlabeled")
     source: ClassVar[str] = (

@@ -33,6 +33,11 @@ class TermSettings(Settings):
         return teacher if teacher in TEACHERS else None
 
     @property
+    def needs_unlabeled(self) -> bool:
+        """Whether it does nothing without unlabeled cases."""
+        return getattr(self, "on", "") == "unlabeled_cases"
+
+    @property
     def whole_images(self) -> bool:
         """Whether it constrains whole slices or volumes, so that patches must hold them whole."""
         return False

@@ -83,9 +83,11 @@ class MethodMenu:
             button = self.buttons[name]
             button.enabled = not lacks
             self.summaries[name].enabled = not lacks
-            title = libraryText(method.title)
-            isRecommended = name == recommended
-            button.text = _("{title} (recommended)").format(title=title) if isRecommended else title
+            # Not behind the title: a button's text is never broken into lines.
+            text = libraryText(method.summary)
+            self.summaries[name].text = (
+                _("Recommended. {summary}").format(summary=text) if name == recommended else text
+            )
             self.needs[name].text = needsText(method.needs, summary)
             tooltip = tooltipOf(method, lacks)
             for widget in (button, self.summaries[name], self.needs[name]):

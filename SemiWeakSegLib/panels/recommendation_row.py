@@ -9,7 +9,15 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from SemiWeakSegLib.methods import METHODS, TERMS, Recommendation, TermRequest, recommend
+from SemiWeakSegLib.methods import (
+    METHODS,
+    TERMS,
+    Recommendation,
+    SettingsError,
+    TermRequest,
+    conflicts,
+    recommend,
+)
 from SemiWeakSegLib.panels.library_texts import libraryText, settingLabel
 from SemiWeakSegLib.panels.selections import Selections
 
@@ -93,10 +101,20 @@ def recommendedTerm(term: TermRequest) -> dict[str, Any]:
 
 
 def take(found: Recommendation, chosen: Selections) -> None:
-    """Choose what is recommended; settings and terms that it does not name stay as they are."""
+    """Choose what is recommended; settings and terms that it does not name stay as they are.
+
+    Terms that cannot be trained beside it go.
+    """
     chosen.method = found.method
     if found.settings:
         chosen.settings[found.method] = {**chosen.methodSettings, **found.settings}
-    names = {term.name for term in found.terms}
-    kept = [term for term in chosen.terms if term["name"] not in names]
+    kept = [term for term in chosen.terms if _goesWith(term, found, chosen)]
     chosen.terms = [*kept, *map(recommendedTerm, found.terms)]
+
+
+def _goesWith(term: dict[str, Any], found: Recommendation, chosen: Selections) -> bool:
+    try:
+        settings = METHODS[found.method].from_dict(chosen.methodSettings)
+        return not conflicts(settings, [*found.terms, TermRequest.from_dict(term)])
+    except SettingsError:
+        return True  # what is wrong with the settings is said elsewhere

@@ -94,3 +94,24 @@ class TestWithoutPackages:
         done = without_packages("status", str(run.path))
         assert done.returncode == 0, done.stderr
         assert "created" in done.stdout
+
+
+class TestChecks:
+    def test_a_check_loads_only_what_reads_images(self):
+        """The module starts one for every change of a cohort: it must not be kept waiting."""
+        script = (
+            "import sys, SemiWeakSegLib.cohort, SemiWeakSegLib.commands.cohort_inspect\n"
+            "print(*sys.modules)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=worker_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+        loaded = done.stdout.split()
+        assert "SimpleITK" in loaded
+        slow = ("torch", "monai", "matplotlib", "scipy.ndimage", "scipy.sparse")
+        assert [name for name in slow if name in loaded] == []

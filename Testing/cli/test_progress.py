@@ -39,6 +39,11 @@ class TestPrinter:
         assert "[############------------]  50%" in shown
         assert log.getvalue() == "step 50 of 100\nstep 100 of 100\nfinished\n"
 
+    def test_a_note_is_a_line_for_terminal_and_log(self):
+        stream, log = io.StringIO(), io.StringIO()
+        Printer(stream, log)({"kind": "note", "message": "network 1 learns from case 3"})
+        assert stream.getvalue() == log.getvalue() == "note: network 1 learns from case 3\n"
+
     def test_checkpoints_are_not_worth_a_line(self):
         stream = io.StringIO()
         Printer(stream)({"kind": "checkpoint", "step": 5})

@@ -93,6 +93,15 @@ class TestNewRun:
         assert copy == Cohort.load(cohort_file)
         assert all(path.is_file() for case in copy.cases for path in case.images)
 
+    def test_networks_that_cannot_be_had_are_told_before_anything_is_made(
+        self, command, cohort_file, tmp_path
+    ):
+        folder = tmp_path / "run"
+        line = ("train", folder, "--cohort", cohort_file, "--method", "co_training")
+        outcome = command(*line, "--set", "views=subsets", "members=8")
+        assert "views=subsets gives each of 8 networks labeled cases of its own" in outcome.err
+        assert not folder.exists()
+
     @pytest.mark.parametrize(
         ("method", "terms", "words"),
         [

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from SemiWeakSegLib.cohort import Case, Cohort, SegmentClass
-from SemiWeakSegLib.learning.plan import Plan
+from SemiWeakSegLib.learning.plan import Plan, choose_strides
 from SemiWeakSegLib.learning.store import CaseStore
 
 CLASSES = [SegmentClass(1, "one"), SegmentClass(2, "two")]
@@ -80,6 +80,13 @@ def make_plan(dimensions: int, patch: Sequence[int], **changed: Any) -> Plan:
         "mirror_axes": list(range(dimensions)),
     }
     return Plan(**(values | changed))
+
+
+def plan_of_patch(patch: Sequence[int], **changed: Any) -> Plan:
+    """A plan whose network has the strides that suit its patch."""
+    spacing = changed.pop("spacing", [1.0] * len(patch))
+    network = {"name": "unet", "strides": choose_strides(list(patch), spacing)}
+    return make_plan(len(patch), patch, spacing=spacing, network=network, **changed)
 
 
 def make_store(folder: Path, cases: list[Case], plan: Plan) -> CaseStore:

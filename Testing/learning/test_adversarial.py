@@ -19,7 +19,7 @@ from SemiWeakSegLib.methods.adversarial_terms import (
 )
 from SemiWeakSegLib.methods.menu import get
 from SemiWeakSegLib.methods.terms import TermRequest, parse_term
-from Testing.learning.scans import make_plan, make_store, save
+from Testing.learning.scans import make_store, plan_of_patch, save
 
 DENSE, SCRIBBLED, UNLABELED_CASE = 0, 1, 2
 SHAPES = {2: (20, 24), 3: (8, 14, 16)}
@@ -45,7 +45,7 @@ def store(tmp_path, dims):
             label[..., 6:] = 255
         path = None if name == "unlabeled" else save(tmp_path / f"{name}_l.mha", label)
         cases.append(Case(name, (image,), label=path))
-    return make_store(tmp_path, cases, make_plan(dims, PATCHES[dims]))
+    return make_store(tmp_path, cases, plan_of_patch(PATCHES[dims]))
 
 
 def context_of(store, said=None, **kept):

@@ -122,6 +122,28 @@ def test_both_terms_resume_to_the_bit_beside_a_teacher(slices, tmp_path, monkeyp
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.parametrize("method", NETWORKS)
+def test_goes_on_with_a_smaller_patch_after_it_ran_out_of_memory(
+    method, slices, tmp_path, monkeypatch
+):
+    """The discriminator in the checkpoint is the one of the smaller patch too."""
+    original = trainer.StageTrainer.step
+
+    def step(self):
+        if self.clock.step == 3 and min(self.workshop.plan.patch_size) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        original(self)
+
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(trainer.StageTrainer, "step", step)
+    run = make_run(tmp_path / "run", slices, method, settings=SMALL, steps=5)
+    assert work(run) == "finished"
+    events = EventLog(run.events_path).read()[0]
+    shrunk = [event for event in events if event["kind"] == "out_of_memory"]
+    assert shrunk[-1]["next_patch"] != shrunk[-1]["patch"]
+    assert load_tensors(run.model / "weights.pt")
+
+
 def test_a_discriminator_that_wins_is_said_in_the_runs_events(slices, tmp_path, monkeypatch):
     monkeypatch.setattr(adversary, "WINDOW", 10)
     monkeypatch.setattr(adversary, "WINS", 0.6)

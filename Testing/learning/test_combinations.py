@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning import recipes, trainer
 from SemiWeakSegLib.learning.saved_model import load_tensors
+from SemiWeakSegLib.learning.stages import Stage
 from SemiWeakSegLib.learning.terms import make_term
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import METHODS, TERMS, TermRequest, parse_term
+from SemiWeakSegLib.methods.supervised import Supervised
 from SemiWeakSegLib.methods.term_method import TermMethod
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
@@ -53,6 +57,15 @@ class TestTeachersAreKnownBeforehand:
     )
     def test_of_methods_of_one_term(self, method):
         assert make_term(method().request()).teacher == method().learns_from
+
+
+def test_cases_that_a_former_stage_labeled_are_not_unlabeled_to_a_term(monkeypatch):
+    """Seeds of image tags make them learn as annotated ones: they must not come twice."""
+    own = Stage("segment", 1.0, {"name": "unet"}, list, labeled=[0, 1], unlabeled=[2])
+    monkeypatch.setitem(recipes.RECIPES, Supervised, lambda settings, workshop: [own])
+    workshop = SimpleNamespace(unlabeled=[1, 2], emit=lambda kind, **fields: None)
+    (stage,) = recipes.make_stages(Supervised(), [parse_term("mean_teacher")], workshop)
+    assert stage.unlabeled == [2]
 
 
 class TestTogether:

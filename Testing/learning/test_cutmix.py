@@ -11,6 +11,7 @@ from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.learning.batches import PatchSampler, make_augmentation
 from SemiWeakSegLib.learning.intensity import IntensityRanges, perturb
 from SemiWeakSegLib.learning.losses.partial import partial_dice_loss
+from SemiWeakSegLib.learning.pseudo_labels import ClassBalancedLabeler
 from SemiWeakSegLib.learning.terms import CutMixTerm, StageContext, Step, cutmix, make_term
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import CutMix, SettingsError, parse_term
@@ -240,6 +241,21 @@ class TestLabels:
             started(store, tmp_path, teacher="own", threshold=0.0)(step)
             expected = step.student(step.unlabeled.weak_image).argmax(dim=1)
             assert torch.equal(seen[0][0].label, expected)
+
+    def test_thresholds_of_classes_are_those_of_voxels_without_a_label(self, store, tmp_path):
+        step = step_of(store, ("scribbled", 2))
+        step.progress = 0.5
+        step.labeled.valid[0, :, :3] = False
+        step.labeled.label.masked_fill_(~step.labeled.valid[:, 0], 255)
+        term = started(store, tmp_path, selection="class_balanced")
+        term(step)
+        alone = ClassBalancedLabeler(0.35, 0.35)
+        alone.start(3, CPU)
+        parts = step.teacher(step.labeled.weak_image).softmax(dim=1)
+        alone.watch(parts, (step.labeled.label == 255) & step.labeled.valid[:, 0])
+        assert torch.allclose(term.labeler.thresholds(), alone.thresholds())
+        term.after_step(step)
+        assert torch.equal(term.labeler.kept, alone.fresh)
 
     def test_background_stays_open_where_a_class_was_not_looked_at(self, store, tmp_path, seen):
         """A class that was looked for is ruled out there, one that was not may be learned."""

@@ -75,6 +75,7 @@ def make(tmp_path):
             device=torch.device("cpu"),
             products=tmp_path / "stages",
             emit=lambda kind, **fields: events.append({"kind": kind, **fields}),
+            count=lambda done, total: None,
             events=events,
         )
 

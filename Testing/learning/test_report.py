@@ -121,6 +121,7 @@ def log_training(run: RunFolder) -> None:
                 unit="mm^3",
                 note="five folds of four cases",
             )
+    log.append("note", message="network 1 learns from <case_00>")
     log.append("warning", message="class <b>wall</b> is annotated in one case only")
     log.append("finished", message="")
 
@@ -208,6 +209,7 @@ class TestCompleteRun:
         for expected in (
             *("gamma 0.2 changed", "seed 3", "device cpu (asked for: auto)", "torch 2.13.0"),
             *("400 steps", "a note", "spacing 6 x 1.2 x 1.2", "cavity 0.42 12.0", "five folds"),
+            "network 1 learns from <case_00>",
         ):
             assert expected in words, expected
 

@@ -220,13 +220,14 @@ class TestTemporalEnsembling:
         assert gradient_of(value, step) == 0
 
     def test_is_the_squared_distance_from_the_corrected_mean(self, store, tmp_path):
-        """The same patches each time: Z follows the formula, patches of a step overlap."""
+        """Z follows the formula; patches of a step overlap, those of the next show new voxels."""
         term = started(store, "temporal_ensembling:1,memory=0.7,on=unlabeled_cases", tmp_path)
         dims = store.plan.dimensions
         shape = store.entries[2].shape[1:]
         Z, visits = np.zeros((3, *shape)), np.zeros(shape)
-        for number in range(4):
-            step = step_of(store)
+        parts = []
+        for number, seed in enumerate((7, 8, 8, 2)):
+            step = step_of(store, seed=seed)
             with torch.no_grad():
                 step.student.weight.mul_(1 + number)
             step.unlabeled_logits = step.student(step.unlabeled.image)
@@ -244,13 +245,26 @@ class TestTemporalEnsembling:
                 distance = ((mine[row] - Z[(slice(None), *place)] / weight) ** 2).sum(axis=0)
                 total, count = total + distance[known].sum(), count + known.sum()
             assert value.item() == pytest.approx(total / max(count, 1), rel=0.01, abs=1e-6)
+            parts.append(count / mine[:, 0].size)
             for row, place in enumerate(rows):
                 every = (slice(None), *place)
                 Z[every] = 0.7 * Z[every] + 0.3 * mine[row]
                 visits[place] += 1
         assert total > 0
+        assert any(0 < part < 1 for part in parts)
         assert gradient_of(value, step) > 0
         assert len(shape) == dims + 1
+
+    def test_takes_in_what_came_from_the_device_before_it_goes_on(self, store, tmp_path):
+        """On a GPU predictions are on their way when a step ends."""
+        term = started(store, "temporal_ensembling", tmp_path)
+        settled, target, save = [], term.ensemble.target, term.ensemble.store.save
+        term.ensemble.settle = lambda: settled.append("settle")
+        term.ensemble.target = lambda batch: settled.append("target") or target(batch)
+        term.ensemble.store.save = lambda: settled.append("save") or save()
+        term(step_of(store))
+        term.state_dict()
+        assert settled == ["settle", "target", "target", "settle", "save"]
 
     def test_says_what_space_it_needs(self, store, tmp_path, monkeypatch):
         said = []
@@ -289,8 +303,25 @@ class TestTemporalEnsembling:
                 broken.load_state_dict(state)
         assert expected.item() > 0
         assert list((tmp_path / "broken").rglob("maps-*.bin"))
+        # Of a process that the run was not resumed with.
+        other = tmp_path / "broken" / "temporal" / "process-1"
+        other.mkdir()
+        (other / "maps-000001.bin").write_bytes(b"old")
         broken.finish()
-        assert not list((tmp_path / "broken").rglob("*.*"))
+        assert not list((tmp_path / "broken").iterdir())
+
+    def test_another_process_clears_up_only_its_own(self, store, tmp_path):
+        terms = []
+        for rank in (0, 1):
+            term = make_term(parse_term("temporal_ensembling"))
+            cpu = torch.device("cpu")
+            term.start(StageContext(store.plan, store, tmp_path / "maps", cpu, rank=rank))
+            term(step_of(store))
+            term.state_dict()
+            terms.append(term)
+        terms[1].finish()
+        [left] = (tmp_path / "maps" / "temporal").iterdir()
+        assert left.name == "process-0"
 
 
 @pytest.mark.parametrize("text", TERMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -14,6 +15,7 @@ from SemiWeakSegLib.cohort import Case
 from SemiWeakSegLib.learning.batches import PatchSampler, make_augmentation
 from SemiWeakSegLib.learning.losses.entropy import entropy_loss
 from SemiWeakSegLib.learning.losses.partial import partial_cross_entropy, partial_dice_loss
+from SemiWeakSegLib.learning.pseudo_labels import ClassBalancedLabeler
 from SemiWeakSegLib.learning.schedules import cosine_rate, sigmoid_ramp
 from SemiWeakSegLib.learning.terms import (
     CRFTerm,
@@ -221,6 +223,42 @@ class TestPseudoLabel:
             assert 0 < kept.sum() < kept.numel()
             losses.append(nn.functional.cross_entropy(logits, labels, reduction="none")[kept])
         assert torch.allclose(value, torch.cat(losses).mean())
+
+    @pytest.mark.parametrize("teacher", ["own", "ema"])
+    def test_labels_of_the_weak_view_are_learned_on_the_strong_one(self, store, teacher):
+        step = step_of(store, labeled=None, teacher=self.sharp())
+        batch = step.unlabeled
+        batch.image = 0.3 - 2 * batch.weak_image
+        step.unlabeled_logits = step.student(batch.image)
+        asked = step.student if teacher == "own" else step.teacher
+        labels = asked(batch.weak_image).argmax(dim=1)
+        assert not torch.equal(labels, asked(batch.image).argmax(dim=1))
+        value = self.term(teacher=teacher, threshold=0.0)(step)
+        expected = nn.functional.cross_entropy(step.unlabeled_logits, labels)
+        assert torch.allclose(value, expected)
+
+    def test_outside_the_image_there_are_no_labels(self, store):
+        step = step_of(store, labeled=None, teacher=self.sharp())
+        step.unlabeled.valid[:, :, 6:] = False
+        value = self.term(threshold=0.0)(step)
+        labels = step.teacher(step.unlabeled.weak_image).argmax(dim=1)[:, :6]
+        expected = nn.functional.cross_entropy(step.unlabeled_logits[:, :, :6], labels)
+        assert torch.allclose(value, expected)
+
+    def test_thresholds_of_classes_are_those_of_unlabeled_voxels(self, store, tmp_path):
+        step = step_of(store, labeled=1, unlabeled=None, teacher=self.sharp())
+        term = self.term(selection="class_balanced")
+        term.start(context_of(store, tmp_path / "products"))
+        term(dataclasses.replace(step, progress=0.5))
+        alone = ClassBalancedLabeler(0.35, 0.35)
+        alone.start(3, torch.device("cpu"))
+        shares = step.teacher(step.labeled.weak_image).softmax(dim=1)
+        alone.watch(shares, step.labeled.label == 255)
+        assert torch.allclose(term.labeler.thresholds(), alone.thresholds())
+        term.after_step(step)
+        assert torch.equal(term.labeler.kept, alone.fresh)
+        alone.watch(shares)
+        assert not torch.allclose(term.labeler.thresholds(), alone.thresholds())
 
     def test_unconfident_voxels_take_no_gradient(self, store):
         step = step_of(store, labeled=None, teacher=self.sharp())

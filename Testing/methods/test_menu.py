@@ -148,6 +148,12 @@ class TestIdleTerms:
         assert sentence.startswith("the term 'prior' does nothing")
         assert idle_terms(terms, 1) == []
 
+    def test_a_term_that_always_needs_them(self):
+        terms = [parse_term("adversarial"), parse_term("adversarial_self_training")]
+        (sentence,) = idle_terms(terms, 0)
+        assert sentence.startswith("the term 'adversarial' does nothing")
+        assert "on=all" not in sentence
+
 
 class TestMenu:
     def test_the_text_names_every_method_term_and_setting(self):

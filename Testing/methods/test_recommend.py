@@ -126,6 +126,12 @@ class TestMeasuredGainDecides:
         assert "nothing gained more than its spread" in found.reason
         assert "CutMix with +6.0 ± 7.0 points" in found.reason
 
+    def test_what_lost_against_supervised_is_not_proposed_as_the_next_to_try(self):
+        found = recommend(FEW, [base(), row("cutmix", -0.002), row("entropy", -0.01)])
+        assert (found.method, found.runner_up) == ("supervised", None)
+        assert "next to try" not in found.reason
+        assert "nothing gained more than its spread over the seeds. Supervised" in found.reason
+
     def test_where_nothing_was_measured_that_is_said(self):
         assert "Nothing was measured" in recommend(FEW, []).reason
         assert recommend(FEW, [base()]).method == "pseudo_label"

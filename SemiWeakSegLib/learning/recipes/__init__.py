@@ -107,7 +107,9 @@ def make_stages(
     for sentence in idle_terms(extra, len(workshop.unlabeled)):
         workshop.emit("warning", message=sentence)
     if any(term.uses_unlabeled for term in added):
-        final.unlabeled = workshop.unlabeled
+        # Seeds or labels of a former stage have made some of them labeled.
+        labeled = set(final.labeled)
+        final.unlabeled = [index for index in workshop.unlabeled if index not in labeled]
     frozen = "frozen" in {term.teacher for term in [*own_terms(), *added]}
     if frozen and final.frozen_teacher is None:
         # It learns from what the last stage will learn from: seeds, labels of a round.

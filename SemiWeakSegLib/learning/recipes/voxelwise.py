@@ -92,10 +92,12 @@ def _write_proposals(settings: Proposals, stage: Stage, workshop: Workshop) -> N
         labeler = ClassBalancedLabeler(settings.portion, settings.portion)
         labeler.start(workshop.plan.num_classes, workshop.device)
         # The thresholds are those of all cases, so that each is predicted twice.
-        for index in workshop.unlabeled:
+        for place, index in enumerate(workshop.unlabeled):
+            workshop.count(place, len(workshop.unlabeled))
             labeler.watch(probabilities(index))
     written = 0
-    for index in workshop.unlabeled:
+    for place, index in enumerate(workshop.unlabeled):
+        workshop.count(place, len(workshop.unlabeled))
         labels, sure = labeler.select(probabilities(index))
         written += int(sure.sum())
         path = _proposal_path(workshop, index)

@@ -23,7 +23,7 @@ from .record import RunRecord
 
 
 def training(record: RunRecord, pictures: str) -> Markup:
-    """Curves and the stages' lengths."""
+    """Curves, the stages' lengths and what the terms say of themselves."""
     rows = []
     for stage in record.of_kind("stage"):
         name = stage.get("name")
@@ -42,10 +42,13 @@ def training(record: RunRecord, pictures: str) -> Markup:
         )
         if row not in rows:
             rows.append(row)
+    # A resumed run says them again.
+    notes = dict.fromkeys(event.get("message", "") for event in record.of_kind("note"))
     return section(
         "Training",
         pictures,
         table(("stage", "steps done", "steps planned", "best validation Dice"), rows, numeric=3),
+        bullets(each for each in notes if each),
         anchor="training",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import torch
 
@@ -12,9 +11,8 @@ from ...methods.terms import CutMixTerm as CutMixSettings
 from ..batches import Batch, make_augmentation
 from ..intensity import perturb
 from ..losses.partial import partial_cross_entropy, partial_dice_loss
-from ..pseudo_labels import make_labeler
-from .base import StageContext, Step, Term
-from .pseudo_label import choose_teacher, dense_cases
+from .base import StageContext, Step
+from .pseudo_label import LabelingTerm
 
 
 @dataclasses.dataclass
@@ -55,7 +53,7 @@ class Views:
         return Views(*(each.roll(halves, axes) for each in (self.image, self.label, self.valid)))
 
 
-class CutMixTerm(Term):
+class CutMixTerm(LabelingTerm):
     """Loss of the student on mixed strong views against labels from weak views, mixed alike.
 
     A voxel's label is its annotation where there is one, else the teacher's confident prediction
@@ -67,19 +65,13 @@ class CutMixTerm(Term):
     """
 
     name = "cutmix"
-    uses_unlabeled = True
 
-    def __init__(self, settings: CutMixSettings, weight: float):
-        super().__init__(weight, settings.ramp)
-        self.settings = settings
-        self.labeler = make_labeler(settings)
-        self.teacher = None if settings.teacher == "own" else settings.teacher
+    settings: CutMixSettings
 
     def start(self, context: StageContext) -> None:
+        super().start(context)
         augmentation = context.augmentation or make_augmentation("none", context.plan)
         self.strong = augmentation.strong
-        self.dense = dense_cases(context)
-        self.labeler.start(context.plan.num_classes, context.device, context.average)
 
     def __call__(self, step: Step) -> torch.Tensor:
         self.labeler.at(step.progress)
@@ -99,18 +91,14 @@ class CutMixTerm(Term):
         return self._loss(step.ask_student(mixed.image), mixed)
 
     def _views(self, step: Step, batch: Batch, logits: torch.Tensor) -> Views:
-        image, valid = batch.weak_image, batch.valid[:, 0]
+        image, label, valid = batch.weak_image, batch.label, batch.valid[:, 0]
         if self.settings.strong_view:
             image = perturb(batch.clean, self.strong, step.generator)
-        # Known without asking the device, which would have to be waited for.
-        annotated = batch is step.labeled and batch.looked_at is None
-        if annotated and all(case in self.dense for case, _ in batch.units):
-            return Views(image, batch.label, valid)
-        unknown = valid & ((batch.label == UNLABELED) | open_background(batch))
-        teacher = choose_teacher(self.settings.teacher, step, batch, logits)
-        predicted, _ = self.labeler(teacher, batch.weak_image, unknown)
-        label = torch.where(unknown, without_seen(predicted, batch), batch.label)
-        return Views(image, label.masked_fill(~valid, UNLABELED), valid)
+        if batch.looked_at is not None or not self.is_dense(step, batch):
+            unknown = valid & ((label == UNLABELED) | open_background(batch))
+            predicted = without_seen(self.predict(step, batch, logits, unknown), batch)
+            label = torch.where(unknown, predicted, label)
+        return Views(image, label, valid)
 
     def _donors(self, step: Step, views: Views) -> Views:
         """For each sample the one it receives a box of."""
@@ -130,15 +118,6 @@ class CutMixTerm(Term):
         if self.settings.loss != "cross_entropy":
             values.append(partial_dice_loss(logits, mixed.label))
         return sum(values) / len(values)
-
-    def after_step(self, step: Step) -> None:
-        self.labeler.end_step()
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.labeler.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.labeler.load_state_dict(state)
 
 
 def random_boxes(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ...cohort import UNLABELED
+from ...methods.terms import CutMixTerm as CutMixSettings
 from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
 from ..batches import Batch
 from ..losses.partial import partial_cross_entropy
@@ -14,40 +15,38 @@ from ..pseudo_labels import Teacher, make_labeler
 from .base import StageContext, Step, Term, mean_over
 
 
-class PseudoLabelTerm(Term):
-    """CE(pseudo-label of the weak view, s_student(its view)) over confident unlabeled voxels.
+class LabelingTerm(Term):
+    """Base of the terms that learn from pseudo-labels of the weak view.
 
     The teacher is the student itself, its moving average, or a frozen first-stage network.
     """
 
-    name = "pseudo_label"
     uses_unlabeled = True
 
-    def __init__(self, settings: PseudoLabelSettings, weight: float):
+    def __init__(self, settings: PseudoLabelSettings | CutMixSettings, weight: float):
         super().__init__(weight, settings.ramp)
         self.settings = settings
         self.labeler = make_labeler(settings)
         self.teacher = None if settings.teacher == "own" else settings.teacher
-        self.uses_strong_view = settings.strong_view
         self.dense: frozenset[int] = frozenset()
 
     def start(self, context: StageContext) -> None:
-        self.dense = dense_cases(context)
+        entries = enumerate(context.store.entries)
+        self.dense = frozenset(index for index, entry in entries if entry.dense)
         self.labeler.start(context.plan.num_classes, context.device, context.average)
 
-    def __call__(self, step: Step) -> torch.Tensor:
-        self.labeler.at(step.progress)
-        values = []
-        for batch, logits in step.halves(self.settings.on):
-            # Known without asking the device, which would have to be waited for.
-            if batch is step.labeled and all(case in self.dense for case, _ in batch.units):
-                continue
-            unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
-            teacher = choose_teacher(self.settings.teacher, step, batch, logits)
-            labels, sure = self.labeler(teacher, batch.weak_image, unknown)
-            labels, sure = labels.masked_fill(~unknown, UNLABELED), sure & unknown
-            values.append((partial_cross_entropy(logits, labels), sure.sum()))
-        return mean_over(values, step)
+    def is_dense(self, step: Step, batch: Batch) -> bool:
+        """Whether the cases of a batch were annotated everywhere."""
+        # Known without asking the device, which would have to be waited for.
+        return batch is step.labeled and all(case in self.dense for case, _ in batch.units)
+
+    def predict(
+        self, step: Step, batch: Batch, logits: torch.Tensor, unknown: torch.Tensor
+    ) -> torch.Tensor:
+        """Pseudo-labels (B, *patch) of the voxels that are unknown, 255 where there is none."""
+        teacher = choose_teacher(self.settings.teacher, step, batch, logits)
+        labels, _ = self.labeler(teacher, batch.weak_image, unknown)
+        return labels.masked_fill(~unknown, UNLABELED)
 
     def after_step(self, step: Step) -> None:
         self.labeler.end_step()
@@ -59,10 +58,25 @@ class PseudoLabelTerm(Term):
         self.labeler.load_state_dict(state)
 
 
-def dense_cases(context: StageContext) -> frozenset[int]:
-    """Cases of which every voxel was annotated."""
-    entries = enumerate(context.store.entries)
-    return frozenset(index for index, entry in entries if entry.dense)
+class PseudoLabelTerm(LabelingTerm):
+    """CE(pseudo-label of the weak view, s_student(its view)) over confident unlabeled voxels."""
+
+    name = "pseudo_label"
+
+    def __init__(self, settings: PseudoLabelSettings, weight: float):
+        super().__init__(settings, weight)
+        self.uses_strong_view = settings.strong_view
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        self.labeler.at(step.progress)
+        values = []
+        for batch, logits in step.halves(self.settings.on):
+            if not self.is_dense(step, batch):
+                unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
+                labels = self.predict(step, batch, logits, unknown)
+                value = partial_cross_entropy(logits, labels)
+                values.append((value, (labels != UNLABELED).sum()))
+        return mean_over(values, step)
 
 
 def choose_teacher(name: str, step: Step, batch: Batch, logits: torch.Tensor) -> Teacher:

@@ -85,7 +85,11 @@ class TemporalEnsemblingTerm(Term):
         self.ensemble.store.load(state["checkpoint"])
 
     def finish(self) -> None:
-        self.ensemble.store.remove()
+        store = self.ensemble.store
+        store.remove()
+        if store.folder == store.main:
+            # With what processes left that the run was not resumed with.
+            shutil.rmtree(store.folder.parent, ignore_errors=True)
 
     def _say_memory(self, context: StageContext, root: Path, store: EnsembleStore) -> None:
         where = f"at most {size_in_words(min(store.bytes, HELD_BYTES))} of memory"

@@ -34,10 +34,16 @@ def writeImages(folder: Path, names=CASES, grid: Geometry = GRID) -> Path:
     return folder
 
 
+def show(module) -> None:
+    """Enter the module; what is installed is not asked for: a child process loads torch for it."""
+    module.logic.environment = lambda waitForCompletion=False: None
+    module.frame.enter()
+
+
 def openStudy(module, folder: Path, classes=CLASSES) -> Study:
     """A cohort of three images without annotation, open in the module, which is shown."""
     images = writeImages(folder / "images")
-    module.frame.enter()
+    show(module)
     return module.logic.createCohortFromFolders(folder / "study", images, classes=classes)
 
 

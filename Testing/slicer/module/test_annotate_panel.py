@@ -23,6 +23,7 @@ from Testing.slicer.module.annotating import (
     openStudy,
     strokes,
 )
+from Testing.slicer.module.trainings import waitFor
 
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 
@@ -249,16 +250,15 @@ class TestOverlaps:
 
     def test_they_are_listed_while_drawing(self, scribbling):
         both = self.overlap(scribbling)
-        testbed.process_events(1000)
+        waitFor(lambda: self.rows(scribbling))
         assert self.rows(scribbling) == [("background and tumor", str(int(both.sum())))]
         assert not scribbling.ui.overlapsFrame.isHidden()
 
     def test_they_leave_the_list_when_one_stroke_is_erased(self, scribbling):
         self.overlap(scribbling)
-        testbed.process_events(1000)
+        waitFor(lambda: self.rows(scribbling))
         draw(scribbling, 0, np.zeros(SHAPE, bool))
-        testbed.process_events(1000)
-        assert self.rows(scribbling) == []
+        waitFor(lambda: not self.rows(scribbling))
         assert scribbling.ui.overlapsFrame.isHidden()
 
     def test_saving_reports_them_and_leaves_them_unlabeled(self, scribbling, study):

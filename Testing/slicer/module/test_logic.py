@@ -12,6 +12,8 @@ from SemiWeakSegLib.cohort import Cohort, make_phantom, read_image, read_label
 from SemiWeakSegLib.methods import recommend
 from SemiWeakSegLib.runs import worker
 from SemiWeakSegLib.scene.errors import SceneError
+from Testing.slicer.module.annotating import makeRun
+from Testing.slicer.module.trainings import startIdleWorker
 
 STEPS = 3
 
@@ -144,8 +146,8 @@ class TestTraining:
         assert logic.study.runFolders() == []
 
     def test_a_second_training_is_refused_while_one_goes_on(self, logic, hearts):
-        logic.openCohort(hearts)
-        run = logic.train("supervised", steps=100000)
+        run = startIdleWorker(logic.openCohort(hearts))
+        logic.attach(run)
         try:
             with pytest.raises(SceneError, match="still training"):
                 logic.train("supervised", steps=STEPS)
@@ -153,8 +155,8 @@ class TestTraining:
             worker.kill(run)
 
     def test_an_unknown_case_of_a_run_is_refused(self, logic, hearts):
-        logic.openCohort(hearts)
-        run = logic.train("supervised", steps=STEPS, predict=("test",), waitForCompletion=True)
+        study = logic.openCohort(hearts)
+        run = makeRun(study, {study.cohort.by_role("test")[0].id: 0.5})
         with pytest.raises(SceneError, match="nobody"):
             logic.loadResults(run, cases=["nobody"])
 

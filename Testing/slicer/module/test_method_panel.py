@@ -211,8 +211,8 @@ class TestRecommendation:
         assert "<b>Recommended: Image tags.</b> 3 tagged cases" in (
             panel.ui.recommendationLabel.text
         )
-        assert "recommended" in panel.menu.buttons["tags"].text
-        assert "recommended" not in panel.menu.buttons["supervised"].text
+        assert panel.menu.summaries["tags"].text.startswith("Recommended. ")
+        assert panel.menu.summaries["supervised"].text == METHODS["supervised"].summary
         assert "weak" in openFamilies(panel)
 
     def test_with_unlabeled_cases_it_gives_the_figures(self, module, panel, study):
@@ -260,6 +260,25 @@ class TestRecommendation:
         assert button.enabled is False
         panel.terms.rows["transformation"].weight.value = 0.3
         assert button.enabled is True
+
+    @pytest.mark.parametrize(
+        ("added", "kept"),
+        [(["ict", "crf"], ["crf"]), (["pseudo_label", "entropy"], ["entropy"])],
+    )
+    def test_the_click_takes_away_terms_that_cannot_be_trained_beside_it(
+        self, panel, node, study, monkeypatch, added, kept
+    ):
+        """Another teacher, or the term that the method is."""
+        from SemiWeakSegLib.panels import recommendation_row
+
+        found = Recommendation("pseudo_label", "Because.", settings={"teacher": "frozen"})
+        monkeypatch.setattr(recommendation_row, "recommend", lambda summary: found)
+        panel.refresh()
+        for name in added:
+            panel.terms.add(name)
+        panel.ui.useRecommendationButton.click()
+        assert [term["name"] for term in json.loads(node.termsJson)] == kept
+        assert panel.ui.noteLabel.text == ""
 
     def test_it_follows_the_cohort(self, module, panel, study):
         showSummary(module, panel, summaryWith(cases=9, train=9, scribbled=4))
@@ -373,6 +392,9 @@ class TestTerms:
         assert panel.ui.noteLabel.text == ""
         showSummary(module, panel, summaryWith(cases=2, train=2, labeled=2))
         assert "the term 'prior' does nothing" in panel.ui.noteLabel.text
+        panel.terms.remove("prior")
+        panel.terms.add("adversarial")
+        assert "the term 'adversarial' does nothing" in panel.ui.noteLabel.text
 
     def test_each_is_offered_once(self, panel):
         panel.terms.add("crf")
@@ -420,6 +442,15 @@ class TestTerms:
 
 
 class TestPlan:
+    """The cohort is the same in all of these tests, so that equal questions have one answer."""
+
+    @pytest.fixture(autouse=True)
+    def remembered(self, application, monkeypatch):
+        from SemiWeakSegLib.panels import planning
+        from Testing.slicer.module.remembering import RememberingChild
+
+        monkeypatch.setattr(planning, "ChildProcess", RememberingChild)
+
     def test_it_needs_a_cohort_and_says_so(self, panel):
         assert panel.ui.planButton.enabled is False
         assert "cohort" in panel.ui.planButton.toolTip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from SemiWeakSegLib.cohort import make_phantom
+from SemiWeakSegLib.cohort import CohortSummary, make_phantom
 from SemiWeakSegLib.methods import TERMS
 from Testing import testbed
+from Testing.slicer.module.annotating import show
 
 WIDEST = 430
+NARROWEST = 300
 GPU = "NVIDIA RTX 6000 Ada Generation Laptop GPU, the one with the long name"
 ENVIRONMENT = {
     "python": "3.12.10",
@@ -19,13 +21,19 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture
-def filled(module, tmp_path):
-    """The module as it is in the middle of work, all sections and boxes open."""
-    folder = tmp_path / "a_long_folder_name_for_the_cohort_of_the_liver_study"
+@pytest.fixture(scope="module")
+def hearts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hearts")
+    folder /= "a_long_folder_name_for_the_cohort_of_the_liver_study"
     make_phantom(folder, patients=6, labeled=1, scribbled=1)
-    module.frame.enter()
-    module.logic.openCohort(folder)
+    return folder
+
+
+@pytest.fixture
+def filled(module, hearts):
+    """The module as it is in the middle of work, all sections and boxes open."""
+    show(module)
+    module.logic.openCohort(hearts)
     module.logic.setActiveCase(module.logic.study.cohort.cases[0].id)
     module.logic.environmentFound = ENVIRONMENT
     module.logic.events.emit("setup", ENVIRONMENT)
@@ -49,6 +57,17 @@ def _open(widget) -> None:
 @pytest.mark.parametrize("name", ["setup", "cohort", "method", "train", "results"])
 def test_a_section_fits_the_panel(filled, name):
     assert filled.panels[name].widget.minimumSizeHint.width() <= WIDEST
+
+
+@pytest.mark.parametrize("recommended", ["cutmix", "adversarial"])
+def test_the_menu_of_methods_fits_a_panel_dragged_narrow(filled, recommended):
+    panel = filled.panels["method"]
+    for part in panel.menu.families.values():
+        part.open()
+    few = dict.fromkeys(CohortSummary.__dataclass_fields__, 0)
+    panel.menu.showSummary(CohortSummary(**few), recommended)
+    testbed.process_events(20)
+    assert panel.ui.methodMenu.minimumSizeHint.width() <= NARROWEST
 
 
 @pytest.mark.parametrize("kind", [1, 2])

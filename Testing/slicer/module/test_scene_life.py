@@ -8,6 +8,8 @@ import slicer
 from SemiWeakSegLib.cohort import make_phantom
 from SemiWeakSegLib.runs import RunFolder, worker
 from Testing import testbed
+from Testing.slicer.module.annotating import show
+from Testing.slicer.module.trainings import startIdleWorker, waitFor
 
 STEPS = 3
 
@@ -21,7 +23,7 @@ def hearts(tmp_path):
 
 class TestSavedScene:
     def test_the_module_comes_back_as_it_was(self, module, hearts, tmp_path):
-        module.frame.enter()
+        show(module)
         study = module.logic.openCohort(hearts)
         case = study.cohort.cases[1].id
         module.logic.setActiveCase(case)
@@ -41,7 +43,7 @@ class TestSavedScene:
         assert (again.method, again.steps) == ("pseudo_label", 77)
 
     def test_a_cohort_that_is_gone_is_said(self, module, hearts, tmp_path):
-        module.frame.enter()
+        show(module)
         module.logic.openCohort(hearts)
         path = str(tmp_path / "saved.mrb")
         assert slicer.util.saveScene(path)
@@ -77,14 +79,14 @@ class TestSceneClosedWhileTraining:
         ends = []
         module.logic.events.connect("finished", lambda folder, state: ends.append(state))
         assert worker.wait(run, 300) == "finished"
-        testbed.process_events(1200)
+        waitFor(lambda: ends)
         assert ends == ["finished"]
 
 
 class TestReload:
     def test_a_fresh_widget_finds_the_run_and_watches_on(self, module, hearts):
-        module.logic.openCohort(hearts)
-        run = module.logic.train("supervised", steps=100000)
+        run = startIdleWorker(module.logic.openCohort(hearts))
+        module.logic.attach(run)
         try:
             module.widget.cleanup()
             fresh = type(module.widget)(None)
@@ -112,19 +114,18 @@ class TestReload:
 
 class TestTitles:
     def test_a_section_says_what_is_in_it(self, module, hearts):
-        module.frame.enter()
+        show(module)
         module.logic.openCohort(hearts)
         assert "6 cases" in module.widget.ui.cohortSection.text
 
     def test_the_cohort_section_says_what_the_check_found(self, module, hearts):
-        module.frame.enter()
+        show(module)
         module.logic.openCohort(hearts)
         module.logic.inspect(waitForCompletion=True)
-        testbed.process_events(1000)
-        assert "5 labeled" in module.widget.ui.cohortSection.text
+        waitFor(lambda: "5 labeled" in module.widget.ui.cohortSection.text)
 
     def test_the_method_section_follows_the_parameter_node(self, module):
-        module.frame.enter()
+        show(module)
         module.logic.getParameterNode().method = "pseudo_label"
         testbed.process_events(50)
         assert "Pseudo-labels" in module.widget.ui.methodSection.text

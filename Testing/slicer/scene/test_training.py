@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -173,6 +174,8 @@ class TestInterpreter:
 
         started = {"HOME": "/home/me", "PATH": "/usr/bin"}
         monkeypatch.setattr(slicer.util, "startupEnvironment", lambda: started)
+        for name in [each for each in os.environ if each.startswith("SEMIWEAKSEG_")]:
+            monkeypatch.delenv(name)
         monkeypatch.setenv("PYTHONHOME", "/slicer/lib/Python")
         monkeypatch.setenv("SEMIWEAKSEG_CACHE", "/cache")
         assert interpreter.workerEnvironment() == {**started, "SEMIWEAKSEG_CACHE": "/cache"}
