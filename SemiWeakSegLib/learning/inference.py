@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import torch
@@ -18,11 +19,21 @@ DEVICE_NUMBERS = 3e8
 def half_type(device: torch.device) -> torch.dtype:
     """The short floats a device computes fast with: bfloat16, float16 on older GPUs, else float32.
 
-    GPUs before 2020 only imitate bfloat16, slower than float32.
+    GPUs before 2020 only imitate bfloat16, slower than float32, as do most processors.
     """
+    if device.type == "cpu":
+        return torch.bfloat16 if processor_has_bfloat16() else torch.float32
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+
+
+@functools.cache
+def processor_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (x86 since about 2021 to 2023)."""
+    # Older versions of torch cannot tell; float32 is right everywhere.
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def autocast(device: torch.device) -> torch.autocast:

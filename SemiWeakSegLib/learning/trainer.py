@@ -12,20 +12,19 @@ from torch import nn
 
 from .batches import Batch, PatchSampler, make_augmentation
 from .budget import Budget, StageClock
-from .inference import autocast, half_type
+from .in_training import InTraining, Losses
+from .inference import autocast
 from .networks import build_network, on_device
 from .processes import Processes
-from .saved_model import load_tensors, save_tensors
+from .saved_model import save_tensors
 from .schedules import cosine_rate
 from .stages import FINAL_STAGE, Stage, Workshop
-from .teacher import make_average
 from .terms import StageContext, Step, Term
 from .validation import validate
 from .view_ensemble import ViewEnsemble
 
 PROGRESS_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
-GRADIENT_NORM = 12.0
 AVERAGE_SHARE = 0.05
 
 
@@ -74,23 +73,13 @@ class StageTrainer:
 
     def _make_network(self) -> None:
         torch.manual_seed(self._seed(0, purpose=1))
-        self.network = on_device(build_network(self.stage.network), self.device)
+        network = on_device(build_network(self.stage.network), self.device)
         if self.stage.initialise:
             with torch.no_grad():
-                self.stage.initialise(self.network, self.workshop)
-        self.processes.copy_from_main(self.network)
-        self.average = make_average(self.network, self._decay())
-        fused = {"fused": True} if self.device.type in ("cpu", "cuda") else {}
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
-            **fused,
-        )
-        # Patches have one size: the fastest convolution is worth looking for.
-        torch.backends.cudnn.benchmark = self.device.type == "cuda"
-        needs_scaling = half_type(self.device) == torch.float16
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=needs_scaling)
+                self.stage.initialise(network, self.workshop)
+        self.processes.copy_from_main(network)
+        self.weights = InTraining(network, self.settings, self.device, self._decay())
+        self.network, self.average = network, self.weights.average
 
     def _decay(self) -> float:
         """The average's decay: never a memory longer than a twentieth of the stage."""
@@ -122,8 +111,7 @@ class StageTrainer:
             self.teacher = shop.load_stage(self.stage.frozen_teacher)
         elif any(term.teacher for term in self.terms):
             self.teacher = self.average
-        self.sums: dict[str, torch.Tensor] = {}
-        self.summed = 0
+        self.losses = Losses()
 
     def _make_samplers(self) -> None:
         stage, shop = self.stage, self.workshop
@@ -202,20 +190,12 @@ class StageTrainer:
         """One optimisation step: batches, forward, terms, backward, update, teacher."""
         torch.manual_seed(self._seed(self.clock.step))
         progress = self._progress()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * cosine_rate(progress)
         batches = self._batches()
         self.network.train()
         context = self._forward(*batches, progress)
         total = self._weigh(context)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(total).backward()
-        self.processes.average_gradients(self.network)
-        self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        self.average.update_parameters(self.network)
+        rate = self.settings.learning_rate * cosine_rate(progress)
+        self.weights.update(total, rate, self.processes)
         for term in self.terms:
             term.after_step(context)
         self.clock.advance()
@@ -281,14 +261,10 @@ class StageTrainer:
                 continue
             value = term(context)
             total = total + weight * value
-            self._note(term.name, value)
-        self._note("total", total)
-        self.summed += 1
+            self.losses.add(term.name, value)
+        self.losses.add("total", total)
+        self.losses.steps += 1
         return total
-
-    def _note(self, name: str, value: torch.Tensor) -> None:
-        # Summed on the device: reading a number every step would make a GPU wait.
-        self.sums[name] = self.sums.get(name, 0.0) + value.detach()
 
     def _emit_stage(self) -> None:
         self.workshop.emit(
@@ -302,25 +278,23 @@ class StageTrainer:
         )
 
     def _emit_progress(self) -> None:
-        if not self.summed:
+        if not self.losses.steps:
             return
         self._require_finite()
-        losses = {name: float(value) / self.summed for name, value in self.sums.items()}
-        self.sums, self.summed = {}, 0
         self.workshop.emit(
             "progress",
             stage=self.stage.name,
             step=self.clock.step,
             total=self.clock.total,
             progress=round(self.clock.progress, 4),
-            losses=losses,
+            losses=self.losses.take(),
             rate=round(self.clock.rate, 3),
             eta=round(self.clock.remaining_seconds + self.later_seconds, 1),
-            learning_rate=self.optimiser.param_groups[0]["lr"],
+            learning_rate=self.weights.learning_rate,
         )
 
     def _require_finite(self) -> None:
-        total = float(self.sums.get("total", 0.0))
+        total = self.losses.total()
         if not np.isfinite(total):
             raise TrainingDiverged(
                 f"the loss became {total} in stage {self.stage.name} at step "
@@ -376,10 +350,7 @@ class StageTrainer:
                     "averaged": self.stage.average,
                     "step": self.clock.step,
                     "elapsed": self.clock.elapsed,
-                    "network": self.network.state_dict(),
-                    "average": self.average.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
-                    "scaler": self.scaler.state_dict(),
+                    **self.weights.state_dict(),
                     "terms": terms,
                     "best": self.best,
                     "validations": self.validations,
@@ -390,29 +361,10 @@ class StageTrainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what `save` wrote for this stage."""
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.weights.load_state_dict(state)
         for term, kept in zip(self.terms, state["terms"], strict=True):
             term.load_state_dict(kept)
         self.clock = StageClock(self.clock.budget, state["step"], state["elapsed"])
         self.best = state["best"]
         self.validations = state["validations"]
         self.since_best = state["since_best"]
-
-
-def read_checkpoint(workshop: Workshop) -> dict[str, Any] | None:
-    """The state in ``checkpoints/last.pt``, or None."""
-    path = workshop.run.checkpoints / "last.pt"
-    return load_tensors(path, workshop.device) if path.exists() else None
-
-
-def mark_finished(workshop: Workshop, stages: list[Stage], number: int) -> None:
-    """Notes that stages up to ``number`` are done, so that a resumed run starts the next one."""
-    trained = [each for each in stages[: number + 1] if workshop.weights_path(each.name).exists()]
-    state: dict[str, Any] = {"stage": number + 1, "step": 0}
-    if trained:
-        # Whose weights a run that goes no further has for its model.
-        state |= {"name": trained[-1].name, "settings": trained[-1].network}
-    save_tensors(workshop.run.checkpoints / "last.pt", state)

@@ -23,6 +23,7 @@ from ..runs.folder import RunFolder
 from ..runs.heartbeat import Heartbeat
 from ..runs.request import RunRequest
 from .budget import Budget
+from .checkpoint import mark_finished, read_checkpoint
 from .evaluate import evaluate_cases, summarise, write_metrics
 from .memory import OutOfMemory, is_out_of_memory, release_memory, shrink
 from .plan import Plan
@@ -33,7 +34,7 @@ from .report import write_report
 from .saved_model import PARTIAL, keep_model, load_tensors, save_model
 from .stages import Stage, Workshop
 from .store import CaseStore
-from .trainer import PROGRESS_SECONDS, StageTrainer, Stopped, mark_finished, read_checkpoint
+from .trainer import PROGRESS_SECONDS, StageTrainer, Stopped
 
 DEFAULT_STEPS = {"cpu": 1000, "cuda": 4000, "mps": 2000}
 VERSIONED = ("torch", "monai", "numpy", "SimpleITK", "scipy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from SemiWeakSegLib.learning import worker
+from SemiWeakSegLib.learning import inference, worker
 
 
 @pytest.fixture
@@ -21,3 +21,9 @@ def one_thread():
 def no_report(monkeypatch):
     """Runs write no report: half of the time of a run of a few steps, and tested elsewhere."""
     monkeypatch.setattr(worker, "write_report", lambda run: None)
+
+
+@pytest.fixture
+def full_precision(monkeypatch):
+    """float32 on every processor: for comparisons with what computes so everywhere."""
+    monkeypatch.setattr(inference, "processor_has_bfloat16", lambda: False)

@@ -17,7 +17,7 @@ from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_report")
 
 
 def boxed(folder, shape, cases=None, **counts):

@@ -18,7 +18,7 @@ from SemiWeakSegLib.methods.term_method import TermMethod
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_report")
 
 TEACHERS = [
     (name, choice)

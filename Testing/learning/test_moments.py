@@ -257,6 +257,7 @@ class TestCurriculum:
         page = (run.report / "report.html").read_text(encoding="utf-8")
         assert page.count("<td>centroid</td>") == page.count("<td>spread</td>") == 2
 
+    @pytest.mark.usefixtures("no_report")
     def test_resumes_bit_for_bit(self, slices, tmp_path, monkeypatch):
         whole = make_run(
             tmp_path / "whole", slices, "curriculum_size", settings=ALL_THREE, steps=12
@@ -275,6 +276,7 @@ class TestCurriculum:
         expected, found = final_weights(whole), final_weights(broken)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
+    @pytest.mark.usefixtures("no_report")
     def test_true_places_satisfy_their_own_bounds(self, tmp_path):
         volumes = make_cohort(tmp_path / "data", shape=(12, 16, 20))
         settings = {"attributes": "size_centroid"}
@@ -291,6 +293,7 @@ class TestCurriculum:
         assert "spread" not in stored
 
 
+@pytest.mark.usefixtures("no_report")
 class TestStateOfTerms:
     def test_what_terms_keep_survives_an_interruption(self, slices, tmp_path, monkeypatch):
         terms = [
@@ -313,6 +316,7 @@ class TestStateOfTerms:
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("no_report")
 class TestConstrained:
     """A single scribble inside each object: where they end, only the bounds can say."""
 

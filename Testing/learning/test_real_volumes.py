@@ -13,7 +13,7 @@ from SemiWeakSegLib.learning.worker import work
 from Testing.learning.tiny import make_run
 from Testing.support import shared_data
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "no_report")
 
 
 def same_grid(first: sitk.Image, second: sitk.Image) -> bool:

@@ -65,6 +65,7 @@ def interrupt_after(monkeypatch, steps):
     monkeypatch.setattr(trainer.StageTrainer, "step", step)
 
 
+@pytest.mark.usefixtures("no_report")
 class TestLearning:
     def test_supervised_segments_slices(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=60, predict=("test",))
@@ -106,6 +107,7 @@ class TestEveryMethod:
         rows = json.loads((run.predictions / "predictions.json").read_text(encoding="utf-8"))
         assert {row["case"] for row in rows} == {"case02", "case03", "case04"}
 
+    @pytest.mark.usefixtures("no_report")
     def test_resumes_bit_for_bit(self, method, slices, tmp_path, monkeypatch):
         """A breakdown at any step and a resume give the weights of the uninterrupted run."""
         settings = SHORT.get(method, {})
@@ -124,6 +126,7 @@ class TestEveryMethod:
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("no_report")
 class TestStages:
     def test_size_errors_are_known_before_the_second_stage(self, volumes, tmp_path):
         run = make_run(
@@ -223,6 +226,7 @@ class TestSizeWeight:
         assert size.weight == expected
 
 
+@pytest.mark.usefixtures("no_report")
 class TestValidation:
     def test_a_truth_is_enough_to_validate_but_never_trained_on(self, tmp_path):
         cohort = make_cohort(tmp_path / "data")
@@ -237,6 +241,7 @@ class TestValidation:
         assert events(run, "stage")[0]["labeled"] == 2
 
 
+@pytest.mark.usefixtures("no_report")
 class TestBudget:
     def test_minutes_end_the_training(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=None, minutes=0.03)
@@ -256,6 +261,7 @@ class TestBudget:
 
 
 class TestStopping:
+    @pytest.mark.usefixtures("no_report")
     def test_asked_to_stop_it_leaves_a_checkpoint(self, slices, tmp_path):
         run = make_run(tmp_path / "run", slices, steps=50)
 
@@ -269,6 +275,7 @@ class TestStopping:
         assert state["step"] == 1
         assert work(run, resume=True) == "finished"
 
+    @pytest.mark.usefixtures("no_report")
     def test_a_stop_is_heeded_while_cases_are_prepared(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr("SemiWeakSegLib.learning.worker.PROGRESS_SECONDS", 0.0)
         run = make_run(tmp_path / "run", slices)
@@ -296,6 +303,7 @@ class TestStopping:
         assert (run.predictions / rows[0]["file"]).exists()
         assert "stopped" in (run.report / "report.html").read_text(encoding="utf-8")
 
+    @pytest.mark.usefixtures("no_report")
     def test_a_killed_run_can_predict_with_its_last_checkpoint(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
         interrupt_after(monkeypatch, 6)
@@ -308,6 +316,7 @@ class TestStopping:
         assert all(torch.equal(kept[name], last["average"][f"module.{name}"]) for name in kept)
 
 
+@pytest.mark.usefixtures("no_report")
 class TestFailing:
     def test_divergence_is_named(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
@@ -385,11 +394,12 @@ class TestFailing:
 
 
 def _noted(stage_trainer, total):
-    stage_trainer._note("total", total)
-    stage_trainer.summed += 1
+    stage_trainer.losses.add("total", total)
+    stage_trainer.losses.steps += 1
     return total
 
 
+@pytest.mark.usefixtures("no_report")
 class TestPrefetching:
     def test_batches_drawn_ahead_in_a_thread_give_the_same_weights(
         self, slices, tmp_path, monkeypatch
@@ -409,6 +419,7 @@ class TestPrefetching:
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("no_report")
 class TestTeachers:
     def test_two_kinds_of_teacher_in_one_run_are_refused(self, slices, tmp_path):
         terms = [{"name": "pseudo_label", "weight": 1.0, "settings": {"teacher": "frozen"}}]
@@ -423,6 +434,7 @@ class TestTeachers:
         assert [event["name"] for event in events(run, "stage")] == ["teacher", "segment"]
 
 
+@pytest.mark.usefixtures("no_report")
 class TestPairs:
     def test_the_last_stages_of_all_methods_start_alike_and_see_the_same_labels(
         self, slices, tmp_path, monkeypatch
