@@ -56,7 +56,9 @@ class SegmentationSettings(Settings):
         1.0, "weight of the partial Dice loss over annotated voxels", minimum=0.0
     )
     augmentation: str = setting(
-        "standard", "strength of the random changes", choices=("none", "light", "standard")
+        "standard",
+        "strength of the random changes; strong ones bend images too",
+        choices=("none", "light", "standard", "strong"),
     )
     average_weights: bool = setting(
         True, "validate and predict with the exponential moving average of the weights"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -27,6 +28,7 @@ from SemiWeakSegLib.learning.patches import (
     snap,
 )
 from SemiWeakSegLib.learning.spatial import SpatialRanges, SpatialTransform, sample_transform
+from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from Testing.learning.scans import ball, make_plan, make_store, save
 
 
@@ -366,6 +368,19 @@ class TestSmallParts:
         even = make_plan(3, (8, 8, 8))
         assert len(make_augmentation("standard", even).spatial.rotation_planes) == 3
         assert make_augmentation("none", even).spatial is None
+
+    def test_every_amount_that_a_person_may_choose_is_more_than_the_one_before(self):
+        plan = make_plan(3, (32, 48, 32))
+        fields = {field.name: field for field in dataclasses.fields(SegmentationSettings)}
+        none, *others = fields["augmentation"].metadata["choices"]
+        assert make_augmentation(none, plan).spatial is None
+        amounts = [make_augmentation(name, plan).spatial for name in others]
+        for low, high in itertools.pairwise(amounts):
+            assert low.rotation_degrees < high.rotation_degrees
+            assert low.zoom[1] < high.zoom[1]
+            assert low.probability < high.probability
+        # Bent by 2 % of the shortest edge, in mm.
+        assert [each.elastic_mm for each in amounts] == [0.0, 0.0, pytest.approx(0.64)]
 
     def test_large_regions_index_exactly(self):
         values = torch.zeros(1, 1, 5000, 3400, dtype=torch.uint8)[0, 0]
