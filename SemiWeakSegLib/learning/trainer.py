@@ -111,6 +111,9 @@ class StageTrainer:
             self.teacher = shop.load_stage(self.stage.frozen_teacher)
         elif any(term.teacher for term in self.terms):
             self.teacher = self.average
+        self.reads_unlabeled = any(
+            term.uses_unlabeled and term.reads_unlabeled for term in self.terms
+        )
         self.losses = Losses()
 
     def _make_samplers(self) -> None:
@@ -222,12 +225,13 @@ class StageTrainer:
         progress: float,
     ) -> Step:
         members: list[torch.Tensor] = []
+        is_read = unlabeled is not None and self.stage.segments and self.reads_unlabeled
         with autocast(self.device):
             if not self.stage.segments:
                 output = self.network.of_batch(labeled)
             else:
                 image = labeled.image
-                if unlabeled is not None:
+                if is_read:
                     image = torch.cat([image, unlabeled.image])
                 if isinstance(self.network, ViewEnsemble):
                     members = self.network.members(image)
@@ -236,7 +240,7 @@ class StageTrainer:
                     output = self.network(image)
 
         def halves(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-            if unlabeled is None or not self.stage.segments:
+            if not is_read:
                 return logits.float(), None
             return logits[: len(labeled)].float(), logits[len(labeled) :].float()
 

@@ -28,6 +28,8 @@ SHORT = {
 }
 
 
+READER = {"name": "entropy", "weight": 1e-9, "settings": {"on": "unlabeled_cases", "ramp": 0.0}}
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -417,6 +419,59 @@ class TestPrefetching:
         work(ahead)
         expected, found = final_weights(plain), final_weights(ahead)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.usefixtures("no_report", "full_precision")
+class TestPassesNobodyReads:
+    """Mixed and turned views are passes of their own: unlabeled patches need no other."""
+
+    @pytest.mark.parametrize(
+        ("method", "settings"),
+        [
+            ("cutmix", {"threshold": 0.4}),
+            ("ict", {}),
+            ("transformation", {"teacher": "ema"}),
+        ],
+    )
+    def test_leaving_them_out_changes_nothing(
+        self, method, settings, slices, tmp_path, monkeypatch
+    ):
+        read, losses = [], []
+        original = trainer.StageTrainer._weigh
+
+        def weigh(self, step):
+            read.append(step.unlabeled_logits is not None)
+            losses.append(original(self, step))
+            return losses[-1]
+
+        monkeypatch.setattr(trainer.StageTrainer, "_weigh", weigh)
+        request = {"settings": {"ramp": 0.0, "learning_rate": 1e-4, **settings}, "steps": 3}
+        work(make_run(tmp_path / "left_out", slices, method, **request))
+        assert read == [False] * 3
+        # A further term that reads them, with next to no weight.
+        request["terms"] = (READER,)
+        work(make_run(tmp_path / "made", slices, method, **request))
+        assert read[3:] == [True] * 3
+        left_out, made = torch.stack(losses).detach().split(3)
+        assert torch.allclose(left_out, made, rtol=1e-3)
+        assert not torch.allclose(left_out[:2], left_out[1:], rtol=1e-3)
+
+    @pytest.mark.parametrize(
+        ("method", "settings"),
+        [("cutmix", {"teacher": "own"}), ("transformation", {}), ("pseudo_label", {})],
+    )
+    def test_those_that_read_them_get_them(self, method, settings, slices, tmp_path, monkeypatch):
+        given = []
+        original = trainer.StageTrainer._weigh
+
+        def weigh(self, step):
+            given.append(step.unlabeled_logits)
+            return original(self, step)
+
+        monkeypatch.setattr(trainer.StageTrainer, "_weigh", weigh)
+        work(make_run(tmp_path / "run", slices, method, settings=settings, steps=2))
+        assert len(given) == 2
+        assert all(logits.requires_grad for logits in given)
 
 
 @pytest.mark.usefixtures("no_report")

@@ -24,7 +24,8 @@ class Step:
 
     ``labeled`` holds patches of annotated cases, ``unlabeled`` those of the others (either may be
     absent); the student has already been applied to both: ``labeled_logits`` and
-    ``unlabeled_logits`` (B, K, *patch). ``teacher`` is in eval mode and takes no gradient.
+    ``unlabeled_logits`` (B, K, *patch), the latter None where no term reads them. ``teacher`` is in
+    eval mode and takes no gradient.
     ``members``: such a pair of logits for each member of a `ViewEnsemble`, which the two above are
     the logits of; for other networks that one pair.
     """
@@ -39,8 +40,11 @@ class Step:
     generator: torch.Generator
     members: Sequence[tuple[torch.Tensor, torch.Tensor | None]] = ()
 
-    def halves(self, which: str) -> list[tuple[Batch, torch.Tensor]]:
-        """(batch, logits) pairs of "annotated_cases", "unlabeled_cases" or "all"."""
+    def halves(self, which: str) -> list[tuple[Batch, torch.Tensor | None]]:
+        """(batch, logits) pairs of "annotated_cases", "unlabeled_cases" or "all".
+
+        The logits of unlabeled cases are None where no term of the stage reads them.
+        """
         pairs = []
         if self.labeled is not None and which != "unlabeled_cases":
             pairs.append((self.labeled, self.labeled_logits))
@@ -103,12 +107,15 @@ class Term:
     """One summand of the loss: a weight schedule over progress and a scalar per step.
 
     ``weight`` × sigmoid ramp over the first ``ramp`` of the stage. ``teacher``: whom it learns
-    from, "ema" (the moving average of the weights), "frozen" (a first-stage network) or None. A
-    term that owns modules trains them in ``after_step`` and names them in ``state_dict``.
+    from, "ema" (the moving average of the weights), "frozen" (a first-stage network) or None.
+    ``reads_unlabeled``: of one that uses unlabeled patches, whether it reads the student's logits
+    of them; a pass that nobody reads is not made. A term that owns modules trains them in
+    ``after_step`` and names them in ``state_dict``.
     """
 
     name = "term"
     uses_unlabeled = False
+    reads_unlabeled = True
     teacher: str | None = None
     uses_strong_view = False
 

@@ -68,6 +68,11 @@ class CutMixTerm(LabelingTerm):
 
     settings: CutMixSettings
 
+    def __init__(self, settings: CutMixSettings, weight: float):
+        super().__init__(settings, weight)
+        # What the student learns from are passes on mixed images.
+        self.reads_unlabeled = self.teacher is None
+
     def start(self, context: StageContext) -> None:
         super().start(context)
         augmentation = context.augmentation or make_augmentation("none", context.plan)

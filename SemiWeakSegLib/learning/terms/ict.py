@@ -19,6 +19,7 @@ class ICTTerm(Term):
 
     name = "ict"
     uses_unlabeled = True
+    reads_unlabeled = False
     teacher = "ema"
 
     def __init__(self, settings: ICTSettings, weight: float):

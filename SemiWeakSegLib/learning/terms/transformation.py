@@ -30,6 +30,7 @@ class TransformationTerm(Term):
         super().__init__(weight, settings.ramp)
         self.settings = settings
         self.teacher = None if settings.teacher == "own" else settings.teacher
+        self.reads_unlabeled = self.teacher is None
         self.kind = settings.transform
         self.axes: tuple[int, ...] = ()
         self.ranges = SpatialRanges()
