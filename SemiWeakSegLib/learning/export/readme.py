@@ -63,8 +63,9 @@ image's own grid. Several channels are the fourth axis of one file.
 - A 2-D image becomes a label map of a single slice.
 - It writes label maps only: no uncertainty maps, no scores.
 - No averaging over flips, no largest component, no filling of holes.
-- On a GPU it computes in float32; SemiWeakSeg uses bfloat16 there, so voxels on a boundary may
-  differ. On a CPU both give the same labels up to rounding.
+- It computes in float32. SemiWeakSeg uses bfloat16 on GPUs and on processors that have
+  instructions for it, so voxels on a boundary may differ. Elsewhere both give the same labels up to
+  rounding.
 """
 
 
