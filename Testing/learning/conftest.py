@@ -23,7 +23,13 @@ def no_report(monkeypatch):
     monkeypatch.setattr(worker, "write_report", lambda run: None)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def full_precision(monkeypatch):
-    """float32 on every processor: for comparisons with what computes so everywhere."""
+    """float32 on every processor, so that tests find the same everywhere; see `short_floats`."""
     monkeypatch.setattr(inference, "processor_has_bfloat16", lambda: False)
+
+
+@pytest.fixture
+def short_floats(monkeypatch, full_precision):
+    """bfloat16 on every processor: those without instructions for it imitate them."""
+    monkeypatch.setattr(inference, "processor_has_bfloat16", lambda: True)

@@ -181,7 +181,7 @@ class TestBundle:
         again = read_label(tmp_path / "out" / "flat.nii.gz")[0]
         assert np.array_equal(again, read_label(folder / "out" / "flat.nii.gz")[0])
 
-    def test_several_channels_are_the_fourth_axis(self, tmp_path, full_precision):
+    def test_several_channels_are_the_fourth_axis(self, tmp_path):
         plan = make_plan(3, channels_in=2, intensity=[PER_VOLUME, FIXED])
         plan.network["in_channels"] = 2
         run = make_run(tmp_path, plan)

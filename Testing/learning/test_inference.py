@@ -117,16 +117,14 @@ def test_gpus_that_only_imitate_bfloat16_get_float16(monkeypatch):
 )
 def test_processors_that_multiply_bfloat16_use_it(monkeypatch, found, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
-    processor_has_bfloat16.cache_clear()
+    monkeypatch.setattr(inference, "processor_has_bfloat16", processor_has_bfloat16.__wrapped__)
     assert half_type(CPU) == expected
-    processor_has_bfloat16.cache_clear()
 
 
 def test_an_older_torch_computes_in_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    processor_has_bfloat16.cache_clear()
+    monkeypatch.setattr(inference, "processor_has_bfloat16", processor_has_bfloat16.__wrapped__)
     assert half_type(CPU) == torch.float32
-    processor_has_bfloat16.cache_clear()
 
 
 def test_short_floats_hardly_change_probabilities(monkeypatch):

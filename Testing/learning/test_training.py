@@ -109,6 +109,14 @@ class TestEveryMethod:
         rows = json.loads((run.predictions / "predictions.json").read_text(encoding="utf-8"))
         assert {row["case"] for row in rows} == {"case02", "case03", "case04"}
 
+    @pytest.mark.usefixtures("no_report", "short_floats")
+    def test_trains_in_short_floats(self, method, slices, tmp_path):
+        run = make_run(tmp_path / "run", slices, method, settings=SHORT.get(method, {}), steps=2)
+        assert work(run) == "finished"
+        assert all(weight.dtype != torch.bfloat16 for weight in final_weights(run).values())
+        losses = [event["losses"] for event in events(run, "progress")]
+        assert all(math.isfinite(value) for each in losses for value in each.values())
+
     @pytest.mark.usefixtures("no_report")
     def test_resumes_bit_for_bit(self, method, slices, tmp_path, monkeypatch):
         """A breakdown at any step and a resume give the weights of the uninterrupted run."""
@@ -421,7 +429,7 @@ class TestPrefetching:
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-@pytest.mark.usefixtures("no_report", "full_precision")
+@pytest.mark.usefixtures("no_report")
 class TestPassesNobodyReads:
     """Mixed and turned views are passes of their own: unlabeled patches need no other."""
 
