@@ -50,6 +50,10 @@ class FewRow(Row):
     annotated: int | None = None
 
 
+LABELED = (1, 2, 5)
+SCRIBBLED = 5
+
+
 @dataclass(frozen=True)
 class Learner:
     """A way to learn; ``earlier``: the share of its budget that other networks take before."""
@@ -62,23 +66,12 @@ class Learner:
     earlier: float = 0.0
 
 
-LABELED = (1, 2, 5)
-SCRIBBLED = 5
-FROZEN = ("teacher=frozen",)
-BALANCED = ("selection=class_balanced",)
-STRONG = ("augmentation=strong",)
-
 LEARNERS = (
     Learner("supervised", "supervised", "supervised"),
-    Learner("supervised-strong", "supervised, strong augmentation", "supervised", STRONG),
     Learner("entropy", "entropy minimisation", "entropy"),
     Learner("pseudo_label", "pseudo-labels, averaged teacher", "pseudo_label"),
-    Learner("pseudo_label-own", "pseudo-labels, own", "pseudo_label", ("teacher=own",)),
-    Learner("pseudo_label-frozen", "pseudo-labels, frozen", "pseudo_label", FROZEN, earlier=0.3),
-    Learner("pseudo_label-balanced", "pseudo-labels, class-balanced", "pseudo_label", BALANCED),
     Learner("proposals", "proposals", "proposals", earlier=0.5),
     Learner("cutmix", "weak-to-strong with CutMix", "cutmix"),
-    Learner("cutmix-strong", "weak-to-strong with CutMix, strong augmentation", "cutmix", STRONG),
     Learner("transformation", "transformation consistency", "transformation"),
     Learner("pi_model", "Π-model", "pi_model"),
     Learner("ict", "interpolation consistency", "ict"),
@@ -91,6 +84,18 @@ LEARNERS = (
     Learner("adversarial_self_training", "adversarial self-training", "adversarial_self_training"),
     Learner("curriculum_size", "regressed sizes", "curriculum_size", earlier=0.5),
     Learner("oracle_size", "true sizes", "oracle_size"),
+)
+
+# Forms of the same methods, and several at once: where labels are fewest.
+STRONG = ("augmentation=strong",)
+BALANCED = ("selection=class_balanced",)
+FROZEN = ("teacher=frozen",)
+VARIANTS = (
+    Learner("supervised-strong", "supervised, strong augmentation", "supervised", STRONG),
+    Learner("pseudo_label-own", "pseudo-labels, own", "pseudo_label", ("teacher=own",)),
+    Learner("pseudo_label-frozen", "pseudo-labels, frozen", "pseudo_label", FROZEN, earlier=0.3),
+    Learner("pseudo_label-balanced", "pseudo-labels, class-balanced", "pseudo_label", BALANCED),
+    Learner("cutmix-strong", "CutMix, strong augmentation", "cutmix", STRONG),
     Learner(
         "cutmix-and-transformation",
         "CutMix + transformation consistency",
@@ -129,7 +134,8 @@ def few_rows(study: Study) -> list[FewRow]:
     full = FewRow("full", "all labels", "full supervision", full_labels, "supervised")
     result = [replace(full, plan=study.plan)]
     for count in LABELED:
-        result += _rows(study, LEARNERS, "labels", count, f"{count} labeled", few("full", count))
+        learners = [*LEARNERS, *(VARIANTS if count == min(LABELED) else ())]
+        result += _rows(study, learners, "labels", count, f"{count} labeled", few("full", count))
     scribbled = few("scribbles", SCRIBBLED)
     result += _rows(
         study, SPARSE_LEARNERS, "scribbles", SCRIBBLED, f"{SCRIBBLED} scribbled", scribbled

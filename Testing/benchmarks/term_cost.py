@@ -90,10 +90,14 @@ ROWS = (
 
 
 class UnlabeledBatch(Term):
-    """Asks for an unlabeled batch and adds nothing."""
+    """Asks for an unlabeled batch, and for predictions of it if ``reads``, and adds nothing."""
 
     name = "unlabeled_batch"
     uses_unlabeled = True
+
+    def __init__(self, reads: bool):
+        super().__init__()
+        self.reads_unlabeled = reads
 
     def __call__(self, step: Step) -> torch.Tensor:
         return step.zero()
@@ -105,7 +109,8 @@ def make_row(row: Row, shop: Workshop, processes: Processes) -> StageTrainer:
     stage = make_stages(Supervised(), requests, shop)[-1]
     if row.unlabeled:
         own = stage.make_terms
-        stage.make_terms = lambda: [*own(), UnlabeledBatch()]
+        # A term decides itself whether its batch is predicted.
+        stage.make_terms = lambda: [*own(), UnlabeledBatch(reads=not requests)]
         stage.unlabeled = shop.unlabeled
     trainer = make_trainer(shop, stage, processes)
     if bool(trainer.unlabeled) is not row.unlabeled:
