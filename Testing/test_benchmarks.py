@@ -14,9 +14,11 @@ import pytest
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import cost_beside_gain  # noqa: E402
 import few_labels  # noqa: E402
 import measured  # noqa: E402
 import search  # noqa: E402
+import term_cost  # noqa: E402
 import trials  # noqa: E402
 from cohorts import drawn, fully_labeled  # noqa: E402
 from few_rows import STUDIES, few_rows  # noqa: E402
@@ -208,6 +210,26 @@ class TestMeasured:
         assert all(len(line) <= 100 for line in text.splitlines())
         values = ast.literal_eval(text.strip().removeprefix("Measured"))
         assert values == (astuple(row),)
+
+
+class TestCostBesideGain:
+    def test_every_gain_is_that_of_a_row_and_its_term(self):
+        keys = {"weak": ROWS, "hippocampus": few_rows(HIPPOCAMPUS)}
+        rows = {(name, row.key): row for name, each in keys.items() for row in each}
+        requests = {row.request for row in term_cost.ROWS}
+        for term, place in cost_beside_gain.GAINS.items():
+            assert term in requests
+            name = parse_term(term).name
+            row = rows[place]
+            used = {row.method, *(parse_term(text).name for text in row.terms)}
+            assert name in used or (name, row.method) == ("crf", "scribble_crf")
+
+    def test_the_table_is_that_of_the_results(self):
+        written = (RESULTS / "cost_beside_gain.md").read_text(encoding="utf-8")
+        assert written == cost_beside_gain.cost_beside_gain(RESULTS)
+        measured_terms = {row.request or "unlabeled batch" for row in term_cost.ROWS}
+        costs = json.loads((RESULTS / "term_cost.json").read_text(encoding="utf-8"))
+        assert all(set(each) == measured_terms for each in costs.values())
 
 
 class TestSearch:
