@@ -12,7 +12,7 @@ from torch import nn
 
 from ..cohort import UNLABELED
 from ..methods.inference import Inference
-from ..methods.refinement import USUAL_CORES
+from ..methods.refinement import USUAL_CORES, USUAL_FILLS
 from ..runs.atomic import write_json
 from .crf_inference import refine, unit_intensity
 from .inference import infer
@@ -102,14 +102,36 @@ def _core(box: PlannedBox, shape: tuple[int, ...], share: float) -> tuple[np.nda
 
 
 def keep_boxes_filled(
-    label: np.ndarray, former: np.ndarray, knowledge: Knowledge | None
+    label: np.ndarray,
+    scores: np.ndarray,
+    allowed: np.ndarray,
+    knowledge: Knowledge | None,
+    share: float | None,
 ) -> np.ndarray:
-    """A box holds its class: where inference left none in it, what was there before comes back."""
-    for box in knowledge.boxes if knowledge else ():
+    """The label map, changed in place, with every box filled by its class to a least share.
+
+    Where inference left less, the class gets the voxels of the box that it is likeliest to have:
+    with the greatest score over the best other one. Rounds would otherwise let a class shrink
+    away, since what it loses is learned as something else.
+
+    label: (units, *spatial); scores, allowed: (K, units, *spatial), see `allowed_classes`. share:
+    of a box's voxels, at least one of them; None: the usual one of flat and of solid boxes. Small
+    boxes come after big ones, so that they are kept.
+    """
+    boxes = knowledge.boxes if knowledge else ()
+    for box in sorted(boxes, key=lambda each: -np.prod(each.halves)):
+        value = box.class_index
+        least = USUAL_FILLS[box.dimensions] if share is None else share
         region, inside = box.on_grid(label.shape)
-        if not (inside & (label[region] == box.class_index)).any():
-            back = inside & (former[region] == box.class_index)
-            label[region][back] = box.class_index
+        own = label[region] == value
+        missing = max(1, round(least * np.count_nonzero(inside))) - np.count_nonzero(inside & own)
+        free = np.argwhere(inside & ~own & allowed[(value, *region)])
+        if missing <= 0 or not len(free):
+            continue
+        part = scores[(slice(None), *region)]
+        margin = part[value] - np.delete(part, value, axis=0).max(axis=0)
+        likeliest = np.argsort(-margin[tuple(free.T)], kind="stable")[:missing]
+        label[region][tuple(free[likeliest].T)] = value
     return label
 
 
@@ -140,10 +162,15 @@ def write_first_labels(workshop: Workshop, share: float | None, start: str) -> N
 
 
 def write_next_labels(
-    network: nn.Module, workshop: Workshop, number: int, settings: Inference
+    network: nn.Module,
+    workshop: Workshop,
+    number: int,
+    settings: Inference,
+    box_fill: float | None = None,
 ) -> None:
     """The labels of round ``number`` >= 1, from a network's predictions of the training cases.
 
+    box_fill: the least share of a box that its class keeps, see `keep_boxes_filled`.
     Emits a ``refinement`` event with the share of voxels whose label changed, of those that
     belong to an object before or after.
     """
@@ -155,16 +182,19 @@ def write_next_labels(
         entry = store.entries[index]
         image = torch.from_numpy(entry.image())
         scores = infer(network, image, entry.floor, workshop.plan, workshop.device, overlap=OVERLAP)
+        allowed = allowed_classes(store, index)
         found = refine(
             scores,
             unit_intensity(image, entry.window),
             entry.spacing,
             settings,
-            torch.from_numpy(allowed_classes(store, index)),
+            torch.from_numpy(allowed),
         )
         former = np.load(labels_path(workshop, number - 1, index), allow_pickle=False)
         label = found.argmax(dim=0).to("cpu").numpy().astype(np.uint8)
-        label = keep_boxes_filled(label, former, store.knowledge.get(index))
+        label = keep_boxes_filled(
+            label, scores.cpu().numpy(), allowed, store.knowledge.get(index), box_fill
+        )
         _write(labels_path(workshop, number, index), label)
         before = (former != 0) & (former != UNLABELED)
         changed += int(np.count_nonzero((label != former) & (before | (label != 0))))

@@ -11,6 +11,7 @@ from SemiWeakSegLib.methods.settings import setting
 
 # Slanted objects leave little of a solid box that is surely theirs.
 USUAL_CORES = {2: 0.75, 3: 0.4}
+USUAL_FILLS = {2: 0.4, 3: 0.1}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Refinement(SegmentationSettings):
         "edges of a box's core, as a share of the box's edges; none: 0.75 of flat boxes (in 2-D "
         "images, or one slice thick), 0.4 of solid ones",
         minimum=0.05,
+        maximum=1.0,
+    )
+    box_fill: float | None = setting(
+        None,
+        "least share of a box that its class keeps, whatever inference says; none: 0.4 of flat "
+        "boxes, 0.1 of solid ones. Lower it for thin or hollow objects",
+        minimum=0.0,
         maximum=1.0,
     )
     first_share: float = setting(

@@ -28,7 +28,7 @@ from SemiWeakSegLib.learning.saved_model import keep_model, load_tensors
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import Refinement
 from SemiWeakSegLib.methods.inference import GraphCut, MeanField
-from SemiWeakSegLib.methods.refinement import USUAL_CORES
+from SemiWeakSegLib.methods.refinement import USUAL_CORES, USUAL_FILLS
 from SemiWeakSegLib.methods.terms import parse_term
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.scans import Threshold, ball, make_plan, make_store, save
@@ -180,15 +180,67 @@ class TestFirstLabels:
         label = box_cores(known_voxels(shop.store, 0), shop.store.knowledge[0], 0.4, "auto")
         assert not (label == 1).any()
 
-    def test_a_box_never_runs_empty(self, make):
-        shop = make(boxes=BOXES)
-        knowledge = shop.store.knowledge[0]
-        former = box_cores(known_voxels(shop.store, 0), knowledge, 0.5, "auto")
-        label = np.zeros_like(former)
-        label[0, 9, 17] = 1
-        kept = keep_boxes_filled(label.copy(), former, knowledge)
-        assert np.array_equal(kept == 2, former == 2)
-        assert np.array_equal(kept == 1, label == 1)
+
+class TestFilledBoxes:
+    """Each box of BOXES has 9 x 9 voxels."""
+
+    def filled(self, shop, label, scores, share=0.4, allowed=None):
+        allowed = allowed_classes(shop.store, 0) if allowed is None else allowed
+        found = np.array(label[None])
+        keep_boxes_filled(found, scores[:, None], allowed, shop.store.knowledge[0], share)
+        return found[0]
+
+    def scores(self):
+        """Likelier to the left, for class 1, and to the top, for class 2; never the likeliest."""
+        rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        return np.stack([np.ones(SHAPE), -columns / 100, -rows / 100]).astype(np.float32)
+
+    def test_what_inference_took_away_comes_back_where_it_is_likeliest(self, make):
+        shop, label = make(boxes=BOXES), np.zeros(SHAPE, dtype=np.uint8)
+        label[13, 21] = 1
+        found = self.filled(shop, label, self.scores(), share=28 / 81)
+        expected = np.zeros(SHAPE, dtype=np.uint8)
+        expected[5:14, 13:16] = 1  # the three columns farthest left, 27 voxels
+        expected[13, 21] = 1
+        expected[5:8, 2:11] = 2
+        expected[8, 2] = 2
+        assert np.array_equal(found, expected)
+
+    def test_a_box_that_is_full_enough_stays_as_it_is(self, make):
+        shop, label = make(boxes=BOXES), np.zeros(SHAPE, dtype=np.uint8)
+        label[8:12, 13:22], label[6:10, 2:11] = 1, 2
+        assert np.array_equal(self.filled(shop, label, self.scores()), label)
+
+    def test_a_share_of_nought_still_keeps_one_voxel(self, make):
+        label = np.zeros(SHAPE, dtype=np.uint8)
+        found = self.filled(make(boxes=BOXES), label, self.scores(), share=0.0)
+        assert [np.count_nonzero(found == value) for value in (1, 2)] == [1, 1]
+
+    def test_what_cannot_be_the_class_does_not_become_it(self, make):
+        known = np.full(SHAPE, 255, dtype=np.uint8)
+        known[:, :15] = 0
+        shop = make(known, boxes=BOXES[1:])
+        found = self.filled(shop, np.zeros(SHAPE, dtype=np.uint8), self.scores(), share=1.0)
+        assert not (found[:, :15] == 1).any()
+        assert (found[5:14, 15:22] == 1).all()
+
+    def test_a_small_box_in_a_big_one_is_kept(self, make):
+        boxes = (box_of(1, (8, 11), (4, 7)), box_of(2, (4, 16), (2, 20)))
+        found = self.filled(make(boxes=boxes), np.zeros(SHAPE, np.uint8), self.scores(), share=1.0)
+        assert (found[8:11, 4:7] == 1).all()
+        assert np.count_nonzero(found == 2) == 12 * 18 - 9
+
+    def test_flat_boxes_are_fuller_than_solid_ones(self, make):
+        assert USUAL_FILLS[2] > USUAL_FILLS[3] > 0
+        shop, label = make(boxes=BOXES), np.zeros(SHAPE, dtype=np.uint8)
+        usual = self.filled(shop, label, self.scores(), share=None)
+        assert np.count_nonzero(usual == 1) == round(USUAL_FILLS[2] * 81)
+
+    def test_a_case_without_boxes_stays_as_it_is(self, make):
+        label = scene()[1]
+        assert np.array_equal(
+            keep_boxes_filled(label[None].copy(), self.scores()[:, None], None, None, 0.4)[0], label
+        )
 
 
 class TestNextLabels:
@@ -207,6 +259,14 @@ class TestNextLabels:
         assert event["change"] == pytest.approx(expected, abs=1e-4)
         assert rounds.change_of(shop, 1) == pytest.approx(expected)
         assert rounds.change_of(shop, 2) is None
+
+    def test_a_class_that_nobody_predicts_keeps_its_boxes(self, make):
+        shop = make(boxes=BOXES)
+        write_first_labels(shop, 0.5, "auto")
+        write_next_labels(Threshold([50, 1e6]), shop, 1, GraphCut(), 0.3)
+        label = np.load(rounds.labels_path(shop, 1, 0))[0]
+        assert np.count_nonzero(label == 2) == round(0.3 * 81)
+        assert not (label[:, 12:] == 2).any()
 
     def test_the_same_predictions_change_nothing_more(self, make):
         shop = make(boxes=BOXES)

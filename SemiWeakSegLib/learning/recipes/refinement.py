@@ -45,7 +45,8 @@ def refinement(settings: Refinement, workshop: Workshop) -> list[Stage]:
         return change is None or change < settings.stop_change
 
     def finish(stage: Stage, number: int, shop: Workshop) -> None:
-        write_next_labels(shop.load_stage(stage), shop, number + 1, settings.inference_settings())
+        network, inference = shop.load_stage(stage), settings.inference_settings()
+        write_next_labels(network, shop, number + 1, inference, settings.box_fill)
 
     stages = []
     for number, name in enumerate(names):
