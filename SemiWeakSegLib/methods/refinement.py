@@ -11,7 +11,7 @@ from SemiWeakSegLib.methods.settings import setting
 
 # Slanted objects leave little of a solid box that is surely theirs.
 USUAL_CORES = {2: 0.75, 3: 0.4}
-USUAL_FILLS = {2: 0.4, 3: 0.1}
+USUAL_FILLS = {2: 0.5, 3: 0.1}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Refinement(SegmentationSettings):
     )
     box_fill: float | None = setting(
         None,
-        "least share of a box that its class keeps, whatever inference says; none: 0.4 of flat "
+        "least share of a box that its class keeps, whatever inference says; none: 0.5 of flat "
         "boxes, 0.1 of solid ones. Lower it for thin or hollow objects",
         minimum=0.0,
         maximum=1.0,
