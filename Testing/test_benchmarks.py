@@ -20,6 +20,7 @@ import measured  # noqa: E402
 import search  # noqa: E402
 import term_cost  # noqa: E402
 import trials  # noqa: E402
+import weak  # noqa: E402
 from cohorts import drawn, fully_labeled  # noqa: E402
 from few_rows import STUDIES, few_rows  # noqa: E402
 from rows import Row  # noqa: E402
@@ -125,6 +126,11 @@ class TestArithmetic:
         assert results.closed(self.base) == 0
         assert results.closed(self.absent) is None
 
+    def test_share_of_full_supervision_is_over_the_seeds_that_both_have(self, results):
+        assert results.share_of_full(self.own) == pytest.approx(1.4 / 1.7)
+        assert results.share_of_full(self.full) == pytest.approx(1)
+        assert results.share_of_full(self.absent) is None
+
     def test_cost_is_the_median_of_ratios(self, results):
         assert results.cost(self.own) == pytest.approx(2.5)
         assert results.cost(self.full) is None
@@ -210,6 +216,12 @@ class TestMeasured:
         assert all(len(line) <= 100 for line in text.splitlines())
         values = ast.literal_eval(text.strip().removeprefix("Measured"))
         assert values == (astuple(row),)
+
+
+class TestWeakTable:
+    def test_it_is_that_of_the_results(self):
+        written = (RESULTS / "weak.md").read_text(encoding="utf-8")
+        assert written == table(Results(ROWS, RESULTS / "weak"), weak.COLUMNS)
 
 
 class TestCostBesideGain:

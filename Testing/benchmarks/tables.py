@@ -46,9 +46,11 @@ class Results:
         return [own["mean_dice"] - base["mean_dice"] for own, base in self._pairs(row)]
 
     def share_of_full(self, row: Row) -> float | None:
-        """Mean Dice over that of full supervision."""
-        full, own = self.dice(self.rows[0]), self.dice(row)
-        return float(np.mean(own) / np.mean(full)) if full and own else None
+        """Mean Dice over that of full supervision, over the seeds that both have."""
+        full, own = self._found[self.rows[0].key], self._found[row.key]
+        shared = sorted(full.keys() & own.keys())
+        sums = [sum(each[seed]["mean_dice"] for seed in shared) for each in (own, full)]
+        return sums[0] / sums[1] if shared else None
 
     def closed(self, row: Row) -> float | None:
         """Share of the gap between base and full supervision that the mean difference closes.
