@@ -73,7 +73,7 @@ class InTraining:
 
 
 class Losses:
-    """Sums of loss values over the steps since they were last read."""
+    """Sums of loss values over the steps since they were last taken."""
 
     def __init__(self) -> None:
         self.sums: dict[str, torch.Tensor] = {}
@@ -84,8 +84,13 @@ class Losses:
         # Summed on the device: reading a number every step would make a GPU wait.
         self.sums[name] = self.sums.get(name, 0.0) + value.detach()
 
+    def end_step(self, total: torch.Tensor) -> None:
+        """The whole loss of this step, after its parts."""
+        self.add("total", total)
+        self.steps += 1
+
     def total(self) -> float:
-        """The sum of the values named "total": finite unless one of them was not."""
+        """The sum of the whole losses: finite unless one of them was not."""
         return float(self.sums.get("total", 0.0))
 
     def take(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,18 @@ def box_cores(
     result = np.array(label)
     if knowledge is None or start == "scribbles":
         return result
-    for box in sorted(knowledge.boxes, key=lambda each: -np.prod(each.halves)):
+    for box in _big_to_small(knowledge.boxes):
         if start == "auto" and (label == box.class_index).any():
             continue
         edges = USUAL_CORES[box.dimensions] if share is None else share
         core = _core(box, label.shape, edges)
         result[core] = np.where(label[core] == UNLABELED, box.class_index, result[core])
     return result
+
+
+def _big_to_small(boxes: Sequence[PlannedBox]) -> list[PlannedBox]:
+    """So that what is written for small boxes lies over what was written for big ones."""
+    return sorted(boxes, key=lambda each: each.volume, reverse=True)
 
 
 def _core(box: PlannedBox, shape: tuple[int, ...], share: float) -> tuple[np.ndarray, ...]:
@@ -118,8 +124,7 @@ def keep_boxes_filled(
     of a box's voxels, at least one of them; None: the usual one of flat and of solid boxes. Small
     boxes come after big ones, so that they are kept.
     """
-    boxes = knowledge.boxes if knowledge else ()
-    for box in sorted(boxes, key=lambda each: -np.prod(each.halves)):
+    for box in _big_to_small(knowledge.boxes if knowledge else ()):
         value = box.class_index
         least = USUAL_FILLS[box.dimensions] if share is None else share
         region, inside = box.on_grid(label.shape)

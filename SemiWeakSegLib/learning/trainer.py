@@ -266,8 +266,7 @@ class StageTrainer:
             value = term(context)
             total = total + weight * value
             self.losses.add(term.name, value)
-        self.losses.add("total", total)
-        self.losses.steps += 1
+        self.losses.end_step(total)
         return total
 
     def _emit_stage(self) -> None:

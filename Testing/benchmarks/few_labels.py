@@ -65,7 +65,9 @@ def main() -> None:
     """Fills the tables."""
     parser = make_parser(__doc__)
     parser.add_argument("cohorts", nargs="*", metavar="COHORT", help=" or ".join(STUDIES))
-    parser.add_argument("--steps", type=int, help="of the last network (200)")
+    parser.add_argument(
+        "--steps", type=int, help="of the last network (400 of volumes, 200 of slices)"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--list", action="store_true", help="show the rows and their options")
     parser.add_argument(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
+from step_cost import timed
 from torch.nn.functional import cross_entropy
 
 from SemiWeakSegLib.learning.inference import half_type
@@ -39,24 +41,23 @@ def ratios(shape: tuple[int, ...], batch: int, channels: list[int], rounds: int)
     }
     network = on_device(build_network(settings), CPU)
     image, label = torch.randn(batch, 1, *shape), torch.randint(0, 3, (batch, *shape))
+
+    def scores(short: bool) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+            return network(image).float()
+
+    calls: dict[str, Callable[[bool], object]] = {
+        "step": lambda short: cross_entropy(scores(short), label).backward(),
+        "forward": torch.no_grad()(scores),
+    }
     times: dict[tuple[str, bool], list[float]] = {}
     for _ in range(rounds):
         for short in (False, True):
-            started = time.perf_counter()
-            cross_entropy(_scores(network, image, short), label).backward()
-            times.setdefault(("step", short), []).append(time.perf_counter() - started)
-            started = time.perf_counter()
-            with torch.no_grad():
-                _scores(network, image, short)
-            times.setdefault(("forward", short), []).append(time.perf_counter() - started)
+            for name, call in calls.items():
+                times.setdefault((name, short), []).append(timed(partial(call, short), CPU))
     # The first two rounds prepare kernels.
     medians = {key: statistics.median(values[2:]) for key, values in times.items()}
-    return [medians[name, False] / medians[name, True] for name in ("step", "forward")]
-
-
-def _scores(network: torch.nn.Module, image: torch.Tensor, short: bool) -> torch.Tensor:
-    with torch.autocast("cpu", torch.bfloat16, enabled=short):
-        return network(image).float()
+    return [medians[name, False] / medians[name, True] for name in calls]
 
 
 def main() -> None:
