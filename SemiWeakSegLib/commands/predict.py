@@ -81,9 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(problems)
     with reading_input():
         folder = RunFolder.open(arguments.run)
-        if not any(folder.path.glob("model/model.json")) and not any(
-            folder.checkpoints.glob("last.pt")
-        ):
+        if not folder.can_predict():
             raise InputError(
                 [f"{folder.path} has no model yet (it is {folder.state()}): train it first"]
             )

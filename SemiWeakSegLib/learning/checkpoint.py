@@ -10,7 +10,7 @@ from .stages import Stage, Workshop
 
 def read_checkpoint(workshop: Workshop) -> dict[str, Any] | None:
     """The state in ``checkpoints/last.pt``, or None."""
-    path = workshop.run.checkpoints / "last.pt"
+    path = workshop.run.last_checkpoint
     return load_tensors(path, workshop.device) if path.exists() else None
 
 
@@ -21,4 +21,4 @@ def mark_finished(workshop: Workshop, stages: list[Stage], number: int) -> None:
     if trained:
         # Whose weights a run that goes no further has for its model.
         state |= {"name": trained[-1].name, "settings": trained[-1].network}
-    save_tensors(workshop.run.checkpoints / "last.pt", state)
+    save_tensors(workshop.run.last_checkpoint, state)

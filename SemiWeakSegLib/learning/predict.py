@@ -49,7 +49,7 @@ def predict_run(
     ``<case>_uncertainty.nii.gz`` and ``predictions.json``, updated after every case.
     """
     folder = out or run.predictions
-    if not (run.model / "model.json").exists():
+    if not run.model_path.exists():
         # A run that was killed or has failed still knows what its last checkpoint holds.
         keep_model(run, Cohort.load(run.cohort_path).classes)
     model = load_model(run.model, choose_device(device))

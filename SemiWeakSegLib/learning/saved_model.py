@@ -84,7 +84,7 @@ def keep_model(run: RunFolder, classes: list[SegmentClass]) -> bool:
     those of the one that has ended. Regressors and classifiers do not segment: the run must have
     come to a segmenting stage.
     """
-    path, plan = run.checkpoints / "last.pt", run.read_plan()
+    path, plan = run.last_checkpoint, run.read_plan()
     state = load_tensors(path) if path.exists() and plan else {}
     if not is_segmenter(state.get("settings", {})):
         return False

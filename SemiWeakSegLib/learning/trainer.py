@@ -345,7 +345,7 @@ class StageTrainer:
         terms = [term.state_dict() for term in self.terms]
         if self.processes.is_main:
             save_tensors(
-                self.workshop.run.checkpoints / "last.pt",
+                self.workshop.run.last_checkpoint,
                 {
                     "stage": self.number,
                     "name": self.stage.name,

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 import shutil
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
-import torch
-
-from .. import __version__
 from ..cohort import Case, Cohort
 from ..methods import menu
 from ..methods.terms import TermRequest
@@ -24,20 +18,19 @@ from ..runs.heartbeat import Heartbeat
 from ..runs.request import RunRequest
 from .budget import Budget
 from .checkpoint import mark_finished, read_checkpoint
-from .evaluate import evaluate_cases, summarise, write_metrics
+from .finish import keep_last_stage, predict_asked
 from .memory import OutOfMemory, is_out_of_memory, release_memory, shrink
 from .plan import Plan
-from .predict import predict_run, select_cases
 from .processes import Processes
 from .recipes import make_stages, plan_run
 from .report import write_report
-from .saved_model import PARTIAL, keep_model, load_tensors, save_model
+from .saved_model import PARTIAL, keep_model
 from .stages import Stage, Workshop
 from .store import CaseStore
+from .surroundings import describe_device, versions
 from .trainer import PROGRESS_SECONDS, StageTrainer, Stopped
 
 DEFAULT_STEPS = {"cpu": 1000, "cuda": 4000, "mps": 2000}
-VERSIONED = ("torch", "monai", "numpy", "SimpleITK", "scipy")
 
 
 def work(
@@ -158,7 +151,8 @@ class _Worker:
         state, message = "finished", ""
         if self.processes.is_main:
             try:
-                self._finish(workshop, cohort, stages[-1])
+                keep_last_stage(workshop, stages[-1], cohort)
+                predict_asked(workshop, cohort, self._predicted)
             except Stopped:
                 state, message = "stopped", "stopped on request, after training"
         self.processes.wait()
@@ -292,67 +286,9 @@ class _Worker:
             return Budget(minutes=self.request.minutes)
         return Budget(steps=self.request.steps or DEFAULT_STEPS[self.processes.device.type])
 
-    def _finish(self, workshop: Workshop, cohort: Cohort, stage: Stage) -> None:
-        state = load_tensors(workshop.weights_path(stage.name))["network"]
-        save_model(self.run.model, stage.network, state, workshop.plan, cohort.classes)
-        chosen: dict[str, Case] = {}
-        for which in self.request.predict:
-            chosen.update({case.id: case for case in select_cases(cohort, which)})
-        if chosen:
-            self._predict(list(chosen.values()), cohort)
-
-    def _predict(self, cases: list[Case], cohort: Cohort) -> None:
-        rows = predict_run(
-            self.run, cases, device=str(self.processes.device), progress=self._predicted
-        )
-        known = [case for case in cases if case.reference is not None]
-        files = {row["case"]: self.run.predictions / row["file"] for row in rows}
-        mean_dice, measured_on = None, None
-        if known:
-            result = evaluate_cases(
-                [(case.id, files[case.id], case.reference) for case in known],
-                classes=cohort.classes,
-            )
-            write_metrics(result, self.run.predictions)
-            roles = {case.id: case.role for case in known}
-            # Held-out cases say more than those the model was chosen by or trained with.
-            measured_on = next(
-                role for role in ("test", "validation", "train") if role in roles.values()
-            )
-            chosen = [row for row in result["cases"] if roles[row["case"]] == measured_on]
-            mean_dice = summarise(chosen)["mean_dice"]
-        self.emit(
-            "predicted",
-            cases=len(rows),
-            mean_uncertainty=sum(row["uncertainty"] for row in rows) / len(rows),
-            mean_dice=mean_dice,
-            measured_on=measured_on,
-        )
-
 
 def _with_known_label(case: Case) -> Case:
     """A validation case is measured against its truth; a training case never sees one."""
     if case.role == "validation" and case.truth is not None:
         return dataclasses.replace(case, label=case.truth)
     return case
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed the run."""
-    known = {"python": platform.python_version(), "SemiWeakSeg": __version__}
-    for name in VERSIONED:
-        try:
-            known[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            known[name] = "unknown"
-    return known
-
-
-def describe_device(device: torch.device) -> str:
-    """A device in words: kind, name, threads or memory."""
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        return f"{device} ({properties.name}, {properties.total_memory / 2**30:.0f} GiB)"
-    if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} of {os.cpu_count()} threads)"
-    return str(device)

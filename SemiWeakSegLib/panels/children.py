@@ -9,7 +9,7 @@ from typing import Any
 import qt
 import slicer
 
-from SemiWeakSegLib.panels.process_tree import endTree
+from SemiWeakSegLib.runs.process_tree import end_tree
 from SemiWeakSegLib.runs.worker import worker_environment
 from SemiWeakSegLib.scene.interpreter import workerEnvironment, workerPython
 
@@ -64,7 +64,7 @@ class ChildProcess:
         process.disconnect("errorOccurred(QProcess::ProcessError)", self._failed)
         process.disconnect("readyReadStandardOutput()", self._readOutput)
         process.disconnect("readyReadStandardError()", self._readError)
-        endTree(int(process.processId()))
+        end_tree(int(process.processId()))
         process.kill()
         process.waitForFinished(2000)
         _deleteSoon(process)

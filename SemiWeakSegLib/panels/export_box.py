@@ -13,7 +13,6 @@ from slicer.i18n import tr as _
 
 from SemiWeakSegLib.panels.children import ChildProcess
 from SemiWeakSegLib.panels.command_errors import plainMessage
-from SemiWeakSegLib.panels.predict_box import hasModel
 from SemiWeakSegLib.runs import RunFolder
 from SemiWeakSegLib.scene.run_commands import exportCommand
 
@@ -127,10 +126,10 @@ class ExportBox:
     def _modelMissing(self) -> str:
         if self.run is None:
             return _("Train a model first")
-        if not (self.run.model / "model.json").is_file():
+        if not self.run.model_path.is_file():
             return (
                 _("This run has no model yet")
-                if not hasModel(self.run)
+                if not self.run.can_predict()
                 else _(
                     "The model is written when training ends; predict once to make it from the "
                     "last checkpoint"

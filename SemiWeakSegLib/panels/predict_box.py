@@ -90,7 +90,7 @@ class PredictBox:
         """What is missing for predicting, "" where nothing is."""
         if self.run is None:
             return _("Train a model first")
-        if not hasModel(self.run):
+        if not self.run.can_predict():
             return _("This run has no model yet")
         if self.running:
             return _("A prediction is going on")
@@ -149,11 +149,6 @@ class PredictBox:
         else:
             self.ui.predictMessage.text = plainMessage(errorText, exitCode)
         self.update()
-
-
-def hasModel(run: RunFolder) -> bool:
-    """Whether a run can predict: it has a model, or a checkpoint to make one from."""
-    return (run.model / "model.json").is_file() or (run.checkpoints / "last.pt").is_file()
 
 
 def canFlip(run: RunFolder | None) -> bool:

@@ -9,7 +9,6 @@ from slicer.i18n import tr as _
 
 from SemiWeakSegLib.panels.children import ChildProcess
 from SemiWeakSegLib.panels.command_errors import plainMessage
-from SemiWeakSegLib.panels.predict_box import hasModel
 from SemiWeakSegLib.runs import RunFolder
 from SemiWeakSegLib.scene.run_commands import reportCommand
 
@@ -62,7 +61,7 @@ class ReportButton:
             missing = _("Train a model first")
         elif self._child is not None and self._child.running:
             missing = _("The report is being made")
-        elif not (self.run.report / FILE_NAME).is_file() and not hasModel(self.run):
+        elif not (self.run.report / FILE_NAME).is_file() and not self.run.can_predict():
             missing = _("This run has no report: it did not get as far as a model")
         self.button.enabled = not missing
         self.button.toolTip = missing or _("Open the run's report in the browser")

@@ -98,9 +98,19 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def last_checkpoint(self) -> Path:
+        """checkpoints/last.pt: what a resumed run goes on from."""
+        return self.checkpoints / "last.pt"
+
+    @property
     def model(self) -> Path:
         """Folder of all that prediction needs."""
         return self.path / "model"
+
+    @property
+    def model_path(self) -> Path:
+        """model/model.json: its presence says that the model is whole."""
+        return self.model / "model.json"
 
     @property
     def predictions(self) -> Path:
@@ -173,6 +183,10 @@ class RunFolder:
         if alive is None:
             alive = time.time() - float(status.get("heartbeat") or 0) <= HEARTBEAT_LIMIT_S
         return "running" if alive else "lost"
+
+    def can_predict(self) -> bool:
+        """Whether there is a model, or a checkpoint that may hold one."""
+        return self.model_path.is_file() or self.last_checkpoint.is_file()
 
     def request_stop(self) -> None:
         """Ask the worker to stop after the current step, with a checkpoint."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from SemiWeakSegLib.runs.folder import RunFolder
 from SemiWeakSegLib.runs.lock import locked
+from SemiWeakSegLib.runs.process_tree import end_tree
 from SemiWeakSegLib.runs.processes import ProcessIdentity, identify, pid_exists
 from SemiWeakSegLib.runs.request import RunError
 
@@ -114,7 +115,8 @@ def kill(run: RunFolder) -> bool:
     launched = ProcessIdentity.from_dict(run.read_process())
     for identity in (worker, launched):
         if identity is not None and identity.is_alive() is not False:
-            _end_tree(identity.pid, owns_group=launched is not None)
+            # A worker in a user's own terminal shares its group with others.
+            _end(identity.pid, owns_group=launched is not None)
     return True
 
 
@@ -174,16 +176,23 @@ def _claiming(run: RunFolder) -> contextlib.AbstractContextManager[None]:
     return locked(run.path / ".claim", LOCK_LIMIT_S, POLL_S)
 
 
-def _end_tree(pid: int, owns_group: bool) -> None:
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/PID", str(pid), "/T", "/F"], capture_output=True, check=False)
-        return
-    with contextlib.suppress(ProcessLookupError):
-        # A worker in a user's own terminal shares its group with others: only it is ended.
-        if owns_group and os.getpgid(pid) != os.getpgid(0):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)
+def _end(pid: int, owns_group: bool) -> None:
+    group = _group_of_its_own(pid) if owns_group else None
+    end_tree(pid)
+    if group is not None:
+        # There may also be what is nobody's child any more.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
     deadline = time.monotonic() + 5
     while pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(POLL_S)
+
+
+def _group_of_its_own(pid: int) -> int | None:
+    """The group of a process; None where it is this process's, or has none."""
+    if os.name == "nt":
+        return None
+    with contextlib.suppress(ProcessLookupError):
+        group = os.getpgid(pid)
+        return group if group != os.getpgrp() else None
+    return None

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from cohorts import fully_labeled
-from few_rows import STUDIES, Study, few_rows
+from few_rows import STEPS, STUDIES, Study, few_rows
 from measured import write_measured
 from rows import Row, listing
 from tables import (
@@ -65,9 +65,7 @@ def main() -> None:
     """Fills the tables."""
     parser = make_parser(__doc__)
     parser.add_argument("cohorts", nargs="*", metavar="COHORT", help=" or ".join(STUDIES))
-    parser.add_argument(
-        "--steps", type=int, help="of the last network (400 of volumes, 200 of slices)"
-    )
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--list", action="store_true", help="show the rows and their options")
     parser.add_argument(
@@ -100,9 +98,8 @@ def run(study: Study, arguments: Namespace, extra: list[str]) -> None:
     folder = folder_of(study, arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     cohort = fully_labeled(study.make(arguments.data, arguments.out), "test")
-    steps = arguments.steps or study.steps
     trials = [
-        row.trial(folder, cohort, seed, steps, extra=extra)
+        row.trial(folder, cohort, seed, arguments.steps, extra=extra)
         for seed in arguments.seeds
         for row in few_rows(study)
         if re.search(arguments.only, row.key)

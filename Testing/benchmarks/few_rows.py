@@ -24,7 +24,6 @@ class Study:
     name: str
     dimensions: int
     plan: tuple[str, ...]
-    steps: int
     make: Callable[[Path, Path], Cohort]
 
 
@@ -32,12 +31,15 @@ class Study:
 # images as they are. The patch holds the largest volume.
 COARSE = ("spacing=1.5,1.5,1.5", "patch_size=32,48,32", NARROW)
 
+# Of the last network of every row.
+STEPS = 400
+
 STUDIES = {
     study.name: study
     for study in (
-        Study("hippocampus", 3, COARSE, 400, lambda data, _: hippocampus(data)),
+        Study("hippocampus", 3, COARSE, lambda data, _: hippocampus(data)),
         # Slices of at most 112 x 112: the planned patch holds them whole.
-        Study("heart", 2, (NARROW,), 200, lambda _, out: heart(out / "work" / "hearts")),
+        Study("heart", 2, (NARROW,), lambda _, out: heart(out / "work" / "hearts")),
     )
 }
 
@@ -95,6 +97,13 @@ VARIANTS = (
     Learner("pseudo_label-own", "pseudo-labels, own", "pseudo_label", ("teacher=own",)),
     Learner("pseudo_label-frozen", "pseudo-labels, frozen", "pseudo_label", FROZEN, earlier=0.3),
     Learner("pseudo_label-balanced", "pseudo-labels, class-balanced", "pseudo_label", BALANCED),
+    # What the unlabeled cases bring to it: no term that reads them.
+    Learner(
+        "co_training-alone",
+        "networks of co-training, labels alone",
+        "co_training",
+        ("agreement_weight=0", "pseudo_label_weight=0", "disagreement_weight=0"),
+    ),
     Learner("cutmix-strong", "CutMix, strong augmentation", "cutmix", STRONG),
     Learner(
         "cutmix-and-transformation",

@@ -1,7 +1,7 @@
 """The search for settings, on the development cases only: successive halving over seeds.
 
     python Testing/benchmarks/search.py mean_teacher cutmix --jobs 2
-    python Testing/benchmarks/search.py --cohorts heart --labeled 1 --steps 200
+    python Testing/benchmarks/search.py --cohorts heart --labeled 1 2
     python Testing/benchmarks/search.py cutmix --list
 
 Every candidate of ``search_space.py`` is run with the first seed on all cohorts; the better half by
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from cohorts import fully_labeled
-from few_rows import STUDIES, Study
+from few_rows import STEPS, STUDIES, Study
 from rows import Row
 from search_space import SPACE
 from tables import differences
@@ -174,8 +174,8 @@ def main() -> None:
     parser = make_parser(__doc__, "besides the defaults, candidates whose settings")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(SPACE)}; all")
     parser.add_argument("--cohorts", nargs="+", choices=STUDIES, default=list(STUDIES))
-    parser.add_argument("--labeled", type=int, nargs="+", default=[2], help="labeled groups (2)")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--labeled", type=int, nargs="+", default=[1], help="labeled groups (1)")
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--list", action="store_true", help="show the candidates")
     parser.add_argument(

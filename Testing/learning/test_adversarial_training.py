@@ -68,7 +68,7 @@ def interrupted(run, monkeypatch, steps, resume=False):
         patch.setattr(trainer.StageTrainer, "step", step)
         with pytest.raises(Interrupted):
             work(run, resume=resume)
-    return load_tensors(run.checkpoints / "last.pt")
+    return load_tensors(run.last_checkpoint)
 
 
 @pytest.mark.parametrize("method", NETWORKS)

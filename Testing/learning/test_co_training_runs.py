@@ -154,7 +154,7 @@ class TestResuming:
             patch.setattr(trainer.StageTrainer, "step", step)
             with pytest.raises(InterruptedError):
                 work(broken)
-        state = load_tensors(broken.checkpoints / "last.pt")
+        state = load_tensors(broken.last_checkpoint)
         average, student = state["average"], state["network"]
         moved = [n for n in student if not torch.equal(average[f"module.{n}"], student[n])]
         assert {name.split(".")[1] for name in moved} == {"0", "1", "2"}

@@ -99,7 +99,7 @@ class TestTeacher:
         interrupt_after(monkeypatch, 8)
         with pytest.raises(Interrupted):
             work(run)
-        saved = load_tensors(run.checkpoints / "last.pt")
+        saved = load_tensors(run.last_checkpoint)
         for name, student in saved["network"].items():
             teacher = saved["average"][f"module.{name}"]
             assert not torch.equal(teacher, student)

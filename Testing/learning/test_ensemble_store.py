@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from SemiWeakSegLib.learning import ensemble_store, tiles
+from SemiWeakSegLib.learning import ensemble_store, tile_files, tiles
 from SemiWeakSegLib.learning.ensemble_store import EnsembleStore
 
 SHAPES = {2: {0: (3, 21, 17), 5: (1, 8, 30)}, 3: {1: (1, 9, 14, 11), 4: (1, 5, 16, 6)}}
@@ -101,7 +101,7 @@ class TestKills:
     ):
         """Against plain arrays; memory small enough that tiles go to disk between saves."""
         monkeypatch.setattr(ensemble_store, "HELD_BYTES", held)
-        monkeypatch.setattr(ensemble_store, "MOST_FILES", 4)
+        monkeypatch.setattr(tile_files, "MOST_FILES", 4)
         device = torch.device("cpu") if resident else None
 
         def opened():
@@ -128,7 +128,7 @@ class TestKills:
     @pytest.mark.parametrize("most", [4, 1000])
     def test_files_are_few_and_small(self, shapes, resident, held, most, tmp_path, monkeypatch):
         monkeypatch.setattr(ensemble_store, "HELD_BYTES", held)
-        monkeypatch.setattr(ensemble_store, "MOST_FILES", most)
+        monkeypatch.setattr(tile_files, "MOST_FILES", most)
         device = torch.device("cpu") if resident else None
         store = EnsembleStore(tmp_path / "maps", shapes, CLASSES, device)
         source, dense = np.random.default_rng(2), Dense(shapes)
@@ -155,7 +155,7 @@ class TestFaults:
         def broken(*_):
             raise OSError("no space left on device")
 
-        monkeypatch.setattr(ensemble_store.os, "fsync", broken)
+        monkeypatch.setattr(tile_files.os, "fsync", broken)
         with pytest.raises(OSError, match="no space"):
             store.save()
         monkeypatch.undo()
@@ -169,7 +169,7 @@ class TestFaults:
     def test_no_file_is_deleted_while_it_is_mapped(self, shapes, tmp_path, monkeypatch):
         """Windows would refuse; tiles of sparse files are moved between two saves."""
         monkeypatch.setattr(ensemble_store, "HELD_BYTES", 3000)
-        monkeypatch.setattr(ensemble_store, "LIVE_SHARE", 1.0)
+        monkeypatch.setattr(tile_files, "LIVE_SHARE", 1.0)
         unlink, deleted = Path.unlink, []
 
         def watched(path, missing_ok=False):

@@ -328,7 +328,7 @@ class TestTraining:
                 broken.request_stop()
 
         assert work(broken, progress=stop) == "stopped"
-        state = load_tensors(broken.checkpoints / "last.pt")
+        state = load_tensors(broken.last_checkpoint)
         if values.get("selection") == "class_balanced":
             total, weight = state["terms"][1]["thresholds"]
             assert (weight > 0).sum() >= 2

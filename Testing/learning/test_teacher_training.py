@@ -76,7 +76,7 @@ def test_learns_and_has_a_teacher_of_its_own(method, slices, tmp_path, monkeypat
         with pytest.raises(Interrupted):
             work(run)
 
-    state = load_tensors(run.checkpoints / "last.pt")
+    state = load_tensors(run.last_checkpoint)
     student, teacher = state["network"], state["average"]
     weights = [name for name, value in student.items() if value.ndim > 1]
     assert all(teacher[f"module.{name}"].any() for name in weights)

@@ -281,7 +281,7 @@ class TestStopping:
 
         assert work(run, progress=ask) == "stopped"
         assert run.state() == "stopped"
-        state = load_tensors(run.checkpoints / "last.pt")
+        state = load_tensors(run.last_checkpoint)
         assert state["step"] == 1
         assert work(run, resume=True) == "finished"
 
@@ -321,7 +321,7 @@ class TestStopping:
         with pytest.raises(Interrupted):
             work(run)
         predict_run(run, [slices.case("case06")], device="cpu")
-        kept, last = final_weights(run), load_tensors(run.checkpoints / "last.pt")
+        kept, last = final_weights(run), load_tensors(run.last_checkpoint)
         assert last["step"] == 6
         assert all(torch.equal(kept[name], last["average"][f"module.{name}"]) for name in kept)
 
@@ -355,7 +355,7 @@ class TestFailing:
         run = make_run(tmp_path / "run", slices)
         with pytest.raises(trainer.TrainingDiverged):
             work(run)
-        state = load_tensors(run.checkpoints / "last.pt")
+        state = load_tensors(run.last_checkpoint)
         assert state["step"] == 5
         assert all(value.isfinite().all() for value in state["network"].values())
 

@@ -114,6 +114,18 @@ class TestKill:
         until(lambda: not pid_exists(pid) and not pid_exists(child))
         assert run.state() == "lost"
 
+    def test_a_worker_in_the_group_of_who_started_it_takes_its_children_along(
+        self, run, dummy, until
+    ):
+        command = [sys.executable, str(dummy), str(run.path), "child"]
+        process = subprocess.Popen(command, env=worker.worker_environment())
+        until(lambda: run.state() == "running" and (run.path / "child").exists())
+        until(lambda: (run.path / "child").read_text(encoding="utf-8"))
+        child = int((run.path / "child").read_text(encoding="utf-8"))
+        assert worker.kill(run)
+        until(lambda: not pid_exists(child))
+        assert process.wait() == -signal.SIGKILL
+
     def test_a_process_does_not_end_itself(self, run):
         run.write_status("running")
         with pytest.raises(RunError, match="cannot end itself"):

@@ -36,7 +36,7 @@ def export_torchscript(run: RunFolder, file: Path | str) -> Path:
     model = load_model(run.model)
     traced = trace(model)
     with replacing(file) as partial:
-        described = (run.model / "model.json").read_text(encoding="utf-8")
+        described = run.model_path.read_text(encoding="utf-8")
         traced.save(str(partial), _extra_files={"model.json": described})
         require_same(model, torch.jit.load(str(partial)), "TorchScript")
     return file
@@ -75,7 +75,7 @@ def export_onnx(run: RunFolder, file: Path | str) -> Path:
         raise ExportError(
             f"ONNX was not written: torch cannot express the network: {reason}"
         ) from error
-    described = (run.model / "model.json").read_text(encoding="utf-8")
+    described = run.model_path.read_text(encoding="utf-8")
     written = program.model_proto
     onnx.helper.set_model_props(written, {"model.json": described})
     content = written.SerializeToString()

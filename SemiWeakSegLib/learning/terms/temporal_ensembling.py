@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,18 +47,19 @@ class TemporalEnsemblingTerm(Term):
             )
             if case.role == "train"
         }
-        root = context.products / FOLDER
+        self.root = context.products / FOLDER
+        self.is_main = context.rank == 0
         store = EnsembleStore(
-            root / f"process-{context.rank}",
+            self.root / f"process-{context.rank}",
             shapes,
             context.plan.num_classes,
-            main=root / "process-0",
+            main=self.root / "process-0",
         )
         if _has_room(context.device, store.bytes):
             store.device = context.device
         self.ensemble = TemporalEnsemble(store, self.settings.memory)
         self.average = context.average
-        self._say_memory(context, root, store)
+        self._say_memory(context, store)
 
     def __call__(self, step: Step) -> torch.Tensor:
         self.ensemble.settle()
@@ -85,13 +85,12 @@ class TemporalEnsemblingTerm(Term):
         self.ensemble.store.load(state["checkpoint"])
 
     def finish(self) -> None:
-        store = self.ensemble.store
-        store.remove()
-        if store.folder == store.main:
+        self.ensemble.store.remove()
+        if self.is_main:
             # With what processes left that the run was not resumed with.
-            shutil.rmtree(store.folder.parent, ignore_errors=True)
+            shutil.rmtree(self.root, ignore_errors=True)
 
-    def _say_memory(self, context: StageContext, root: Path, store: EnsembleStore) -> None:
+    def _say_memory(self, context: StageContext, store: EnsembleStore) -> None:
         where = f"at most {size_in_words(min(store.bytes, HELD_BYTES))} of memory"
         if store.device is not None:
             where = f"as much memory of the device ({context.device})"
@@ -105,7 +104,7 @@ class TemporalEnsemblingTerm(Term):
             ),
             bytes=store.bytes,
         )
-        made = next(each for each in (root, *root.parents) if each.exists())
+        made = next(each for each in (self.root, *self.root.parents) if each.exists())
         free = shutil.disk_usage(made).free
         if free < on_disk:
             context.emit(

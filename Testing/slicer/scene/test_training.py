@@ -290,7 +290,7 @@ class TestWorkers:
         run = prepareRun(study, request(steps=120, predict=()))
         ended.append(run)
         startRun(run)
-        follow(run, lambda update: (run.checkpoints / "last.pt").exists() or update.hasEnded)
+        follow(run, lambda update: run.last_checkpoint.exists() or update.hasEnded)
         worker.kill(run)
         assert RunWatcher(run).poll().state == "lost"
         startRun(run, resume=True)

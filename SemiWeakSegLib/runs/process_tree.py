@@ -1,4 +1,4 @@
-"""Ending a child process with all that it has started."""
+"""Ending a process with all that it has started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PS = ("ps", "-A", "-o", "pid=,ppid=")
 TASKKILL = ("taskkill", "/T", "/F", "/PID")
 
 
-def endTree(pid: int) -> None:
+def end_tree(pid: int) -> None:
     """End a process and its descendants at once; harmless for one that has ended.
 
     Slicer's Python is a launcher, which does not take the Python that it started with it.
