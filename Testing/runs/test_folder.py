@@ -77,6 +77,18 @@ class TestWriteJson:
         assert run.read_plan()["number"] == 199
 
 
+class TestCanPredict:
+    def test_a_new_run_cannot(self, run):
+        assert not run.can_predict()
+
+    @pytest.mark.parametrize("name", ["model/model.json", "checkpoints/last.pt"])
+    def test_with_a_model_or_a_checkpoint_it_can(self, run, name):
+        path = run.path / name
+        path.parent.mkdir()
+        path.touch()
+        assert run.can_predict()
+
+
 class TestState:
     def test_a_status_of_this_process_is_running(self, run):
         run.write_status("running")
