@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from .batches import Batch, PatchSampler, make_augmentation
+from .batches import Batch, make_augmentation
 from .budget import Budget, StageClock
 from .in_training import InTraining, Losses
 from .inference import autocast
@@ -19,6 +18,7 @@ from .processes import Processes
 from .saved_model import save_tensors
 from .schedules import cosine_rate
 from .stages import FINAL_STAGE, Stage, Workshop
+from .step_batches import StepBatches
 from .terms import StageContext, Step, Term
 from .validation import validate
 from .view_ensemble import ViewEnsemble
@@ -69,7 +69,7 @@ class StageTrainer:
         self.augmentation = make_augmentation(stage.augmentation, workshop.plan)
         self._make_network()
         self._make_terms()
-        self._make_samplers()
+        self._make_batches()
 
     def _make_network(self) -> None:
         torch.manual_seed(self._seed(0, purpose=1))
@@ -116,29 +116,18 @@ class StageTrainer:
         )
         self.losses = Losses()
 
-    def _make_samplers(self) -> None:
-        stage, shop = self.stage, self.workshop
-        strong = any(term.uses_strong_view for term in self.terms)
-        self.labeled = PatchSampler(
-            shop.store,
-            stage.labeled,
-            shop.plan.batch_labeled,
+    def _make_batches(self) -> None:
+        store = self.workshop.store
+        self.batches = StepBatches(
+            store,
+            self.stage,
             self.augmentation,
-            annotated=stage.segments,
+            self._seed,
+            unlabeled=any(term.uses_unlabeled for term in self.terms),
+            strong_view=any(term.uses_strong_view for term in self.terms),
+            # From disk to a GPU: the processor draws while the device works.
+            ahead=self.device.type == "cuda" and not store.resident,
         )
-        self.unlabeled = None
-        self.prefetches = self.device.type == "cuda" and not shop.store.resident
-        self.prefetcher = ThreadPoolExecutor(1, thread_name_prefix="batches")
-        self.coming: dict[int, Future] = {}
-        if stage.unlabeled and any(term.uses_unlabeled for term in self.terms):
-            self.unlabeled = PatchSampler(
-                shop.store,
-                stage.unlabeled,
-                shop.plan.batch_unlabeled,
-                self.augmentation,
-                annotated=False,
-                strong_view=strong,
-            )
 
     def _seed(self, step: int, purpose: int = 0) -> int:
         # The last stage of every method starts alike and sees the same labeled patches: methods
@@ -182,7 +171,7 @@ class StageTrainer:
                 )
                 break
         self._emit_progress()
-        self.prefetcher.shutdown(cancel_futures=True)
+        self.batches.close()
         if self.best < 0:
             self._keep_final()
 
@@ -193,7 +182,7 @@ class StageTrainer:
         """One optimisation step: batches, forward, terms, backward, update, teacher."""
         torch.manual_seed(self._seed(self.clock.step))
         progress = self._progress()
-        batches = self._batches()
+        batches = self.batches.of_step(self.clock.step)
         self.network.train()
         context = self._forward(*batches, progress)
         total = self._weigh(context)
@@ -202,20 +191,6 @@ class StageTrainer:
         for term in self.terms:
             term.after_step(context)
         self.clock.advance()
-
-    def _draw(self, step: int) -> tuple[Batch, Batch | None, torch.Generator]:
-        generator = torch.Generator().manual_seed(self._seed(step))
-        labeled = self.labeled.draw(generator)
-        return labeled, self.unlabeled.draw(generator) if self.unlabeled else None, generator
-
-    def _batches(self) -> tuple[Batch, Batch | None, torch.Generator]:
-        """This step's batches; where they come from disk to a GPU, drawn while it works."""
-        step = self.clock.step
-        if not self.prefetches:
-            return self._draw(step)
-        drawn = self.coming.pop(step, None) or self.prefetcher.submit(self._draw, step)
-        self.coming[step + 1] = self.prefetcher.submit(self._draw, step + 1)
-        return drawn.result()
 
     def _forward(
         self,
@@ -276,7 +251,7 @@ class StageTrainer:
             number=self.number,
             steps=self.clock.total,
             labeled=len(self.stage.labeled),
-            unlabeled=len(self.stage.unlabeled) if self.unlabeled else 0,
+            unlabeled=len(self.stage.unlabeled) if self.batches.unlabeled else 0,
             step=self.clock.step,
         )
 

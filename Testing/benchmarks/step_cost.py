@@ -86,7 +86,7 @@ def make_trainer(shop: Workshop, stage: Stage, processes: Processes) -> StageTra
 def make_bare(trainer: StageTrainer) -> Callable[[], None]:
     """The bare step on as many patches as the trainer's network sees in a step."""
     plan, device = trainer.workshop.plan, trainer.device
-    count = plan.batch_labeled + (plan.batch_unlabeled if trainer.unlabeled else 0)
+    count = plan.batch_labeled + (plan.batch_unlabeled if trainer.batches.unlabeled else 0)
     network = build_network(plan.network).to(device).train()
     optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     image = torch.randn(count, plan.channels_in, *plan.patch_size, device=device)
@@ -107,9 +107,9 @@ def make_draw(trainer: StageTrainer) -> Callable[[], None]:
     generator = torch.Generator().manual_seed(0)
 
     def draw() -> None:
-        trainer.labeled.draw(generator)
-        if trainer.unlabeled:
-            trainer.unlabeled.draw(generator)
+        trainer.batches.labeled.draw(generator)
+        if trainer.batches.unlabeled:
+            trainer.batches.unlabeled.draw(generator)
 
     return draw
 

@@ -113,7 +113,7 @@ def make_row(row: Row, shop: Workshop, processes: Processes) -> StageTrainer:
         stage.make_terms = lambda: [*own(), UnlabeledBatch(reads=not requests)]
         stage.unlabeled = shop.unlabeled
     trainer = make_trainer(shop, stage, processes)
-    if bool(trainer.unlabeled) is not row.unlabeled:
+    if bool(trainer.batches.unlabeled) is not row.unlabeled:
         raise ValueError(f"{row.request}: unlabeled cases take part: {not row.unlabeled}")
     return trainer
 

@@ -415,13 +415,13 @@ class TestPrefetching:
     ):
         plain = make_run(tmp_path / "plain", slices, "pseudo_label")
         work(plain)
-        original = trainer.StageTrainer._make_samplers
+        original = trainer.StageTrainer._make_batches
 
-        def make_samplers(self):
+        def make_batches(self):
             original(self)
-            self.prefetches = True
+            self.batches.ahead = True
 
-        monkeypatch.setattr(trainer.StageTrainer, "_make_samplers", make_samplers)
+        monkeypatch.setattr(trainer.StageTrainer, "_make_batches", make_batches)
         ahead = make_run(tmp_path / "ahead", slices, "pseudo_label")
         work(ahead)
         expected, found = final_weights(plain), final_weights(ahead)
@@ -506,7 +506,7 @@ class TestPairs:
 
         def step(self):
             if self.stage.name == "segment" and self.clock.step == 0:
-                batch = self._draw(0)[0]
+                batch = self.batches.of_step(0)[0]
                 start = self.network.state_dict()
                 seen[method] = {"image": batch.image, "label": batch.label, **start}
             self.clock.advance()
