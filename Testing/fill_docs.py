@@ -150,7 +150,7 @@ def _term(name: str, shared: set[str]) -> str:
 
 def _settings(settings: type[Settings], left_out: set[str]) -> str:
     rows = [
-        (f"`{each.name}`", f"`{_plain(each.default)}`", each.allowed(), each.help)
+        (f"`{each.name}`", f"`{_plain(each.default)}`", each.allowed(), each.explained())
         for each in settings.descriptions()
         if each.name not in left_out
     ]

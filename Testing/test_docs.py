@@ -225,5 +225,5 @@ class TestNames:
         run = RunFolder("run")
         parts = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
         for name in parts:
-            found = getattr(run, name).name
+            found = getattr(run, name).relative_to(run.path).as_posix()
             assert f"`{found}" in text, f"runs.md does not name {found}"

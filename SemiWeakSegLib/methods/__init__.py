@@ -12,6 +12,7 @@ from SemiWeakSegLib.methods.menu import (
     conflicts,
     describe,
     get,
+    idle_settings,
     idle_terms,
     missing_requirements,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "conflicts",
     "describe",
     "get",
+    "idle_settings",
     "idle_terms",
     "missing_requirements",
     "parse_term",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from SemiWeakSegLib.methods.settings import Settings, setting
+from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
 
 
@@ -26,14 +26,18 @@ class DiscriminatorFields(Settings):
         choices=("auto", "on", "off"),
     )
     gradient_penalty: float = setting(
-        10.0, "wasserstein: weight of the gradient penalty", minimum=0.0, maximum=1000.0
+        10.0,
+        "weight of the gradient penalty",
+        minimum=0.0,
+        maximum=1000.0,
+        used_if={"criterion": ("wasserstein",)},
     )
     label_smoothing: float = setting(
         0.1,
-        "bce and least_squares: real maps count as 1 minus this, so that the discriminator does "
-        "not become too sure",
+        "real maps count as 1 minus this, so that the discriminator does not become too sure",
         minimum=0.0,
         maximum=0.45,
+        used_if={"criterion": ("bce", "least_squares")},
     )
     discriminator_rate: float = setting(
         1e-4, "step size of the discriminator's optimiser (Adam)", minimum=1e-7, maximum=0.1
@@ -114,13 +118,18 @@ class SelfTrainingFields(DiscriminatorFields):
         maximum=100.0,
     )
     self_training_start: float = setting(
-        0.25, "progress of the stage at which self-training begins", minimum=0.0, maximum=1.0
+        0.25,
+        "progress of the stage at which self-training begins",
+        minimum=0.0,
+        maximum=1.0,
+        used_if={"self_training_weight": ABOVE_ZERO},
     )
     threshold: float = setting(
         0.2,
         "how true a voxel must look to the discriminator, from 0 to 1, to become a pseudo-label",
         minimum=0.0,
         maximum=1.0,
+        used_if={"self_training_weight": ABOVE_ZERO},
     )
     true_maps: str = setting(
         "one_hot",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from SemiWeakSegLib.methods.settings import Settings, setting
+from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 
 # As full along each axis in volumes as in slices: 0.7 to 0.95 of it.
 USUAL_SHARES = {2: (0.5, 0.9), 3: (0.35, 0.85)}
@@ -34,13 +34,18 @@ class BoxBounds(Settings):
         1.0, "weight of the penalty on strips across the box with too little object", minimum=0.0
     )
     strip_mm: float = setting(
-        0.0, "width of the strips; 0 cuts a box into ten", minimum=0.0, unit="mm"
+        0.0,
+        "width of the strips; 0 cuts a box into ten",
+        minimum=0.0,
+        unit="mm",
+        used_if={"tightness_weight": ABOVE_ZERO},
     )
     strip_share: float = setting(
         0.0,
         "least share of each strip that is object; 0 asks for one voxel across it",
         minimum=0.0,
         maximum=1.0,
+        used_if={"tightness_weight": ABOVE_ZERO},
     )
     size_weight: float = setting(
         1.0, "weight of the penalty on a size out of the two bounds below", minimum=0.0
@@ -51,17 +56,20 @@ class BoxBounds(Settings):
         "objects fill less: look at a few",
         minimum=0.0,
         maximum=1.0,
+        used_if={"size_weight": ABOVE_ZERO},
     )
     size_high: float | None = setting(
         None,
         "greatest share of a box that is object; " + USUAL_HIGH_HELP,
         minimum=0.0,
         maximum=1.0,
+        used_if={"size_weight": ABOVE_ZERO},
     )
     penalty: str = setting(
         "relative",
         "relative: measured as a share of the bound; proportion: as a share of the box",
         choices=("relative", "proportion"),
+        used_if={"size_weight": ABOVE_ZERO},
     )
 
     def validate(self) -> list[str]:

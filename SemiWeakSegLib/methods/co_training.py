@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
-from SemiWeakSegLib.methods.settings import setting
+from SemiWeakSegLib.methods.settings import ABOVE_ZERO, setting
 from SemiWeakSegLib.methods.term import RAMP_HELP
 
 
@@ -34,7 +34,11 @@ class CoTraining(SegmentationSettings):
         choices=("auto", "planes", "subsets", "starts"),
     )
     members: int = setting(
-        2, "how many networks, where they do not see planes (planes: 3)", minimum=2, maximum=8
+        2,
+        "how many networks where they do not see planes",
+        minimum=2,
+        maximum=8,
+        used_if={"views": ("auto", "subsets", "starts")},
     )
     agreement_weight: float = setting(
         1.0, "weight of their agreement on all images (Jensen-Shannon divergence)", minimum=0.0
@@ -50,6 +54,7 @@ class CoTraining(SegmentationSettings):
         "least probability, in the mean of the others, that makes a voxel a pseudo-label",
         minimum=0.0,
         maximum=1.0,
+        used_if={"pseudo_label_weight": ABOVE_ZERO},
     )
     disagreement_weight: float = setting(
         0.1,
@@ -62,5 +67,6 @@ class CoTraining(SegmentationSettings):
         "how much such an image is changed, in standard deviations of the intensity",
         minimum=0.0,
         maximum=1.0,
+        used_if={"disagreement_weight": ABOVE_ZERO},
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

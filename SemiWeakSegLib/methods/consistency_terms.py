@@ -19,6 +19,10 @@ DISTANCE_HELP = (
 DISTANCES = ("l2", "kl")
 
 
+# Flips become turns where images know left from right.
+TURNS = {"transform": ("all", "affine", "flips")}
+
+
 @dataclass(frozen=True)
 class TransformationFields(Settings):
     """Which transforms, how far, and what is learned from their comparison."""
@@ -35,12 +39,17 @@ class TransformationFields(Settings):
         "images know left from right (flips alone then become affine); all: every axis, wrong "
         "where classes differ in their side",
         choices=("auto", "all"),
+        used_if={"transform": ("all", "flips")},
     )
     rotation_degrees: float = setting(
-        20.0, "largest angle of a turn", minimum=0.0, maximum=180.0, unit="degrees"
+        20.0, "largest angle of a turn", minimum=0.0, maximum=180.0, unit="degrees", used_if=TURNS
     )
     zoom: float = setting(
-        1.2, "largest factor by which an image grows or shrinks", minimum=1.0, maximum=2.0
+        1.2,
+        "largest factor by which an image grows or shrinks",
+        minimum=1.0,
+        maximum=2.0,
+        used_if=TURNS,
     )
     elastic: float = setting(
         0.03,
@@ -48,6 +57,7 @@ class TransformationFields(Settings):
         "patch's shortest edge",
         minimum=0.0,
         maximum=0.1,
+        used_if={"transform": ("all", "elastic")},
     )
     distance: str = setting("l2", DISTANCE_HELP, choices=DISTANCES)
     teacher: str = setting(
@@ -61,6 +71,7 @@ class TransformationFields(Settings):
         "both: the network learns from both sides of the comparison; one: the transformed "
         "prediction is a fixed target, as that of a teacher always is",
         choices=("both", "one"),
+        used_if={"teacher": ("own",)},
     )
     on: str = setting("all", ACTS_ON_HELP, choices=ACTS_ON)
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

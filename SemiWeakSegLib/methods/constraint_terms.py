@@ -87,7 +87,11 @@ class PriorTerm(WholeImageTerm):
         choices=("l2", "kl", "reverse_kl", "prior_aware"),
     )
     dual_rate: float = setting(
-        0.05, "prior_aware: rate at which the dual variable climbs", minimum=1e-5, maximum=1.0
+        0.05,
+        "rate at which the dual variable climbs",
+        minimum=1e-5,
+        maximum=1.0,
+        used_if={"form": ("prior_aware",)},
     )
     on: str = setting("unlabeled_cases", ON_HELP, choices=("unlabeled_cases", "all"))
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

@@ -44,5 +44,6 @@ class CurriculumSize(EstimatedBounds, SegmentationSettings):
         "resnet18",
         "network that regresses the sizes",
         choices=("resnet18", "seresnext101", "small"),
+        used_if={"sizes_from": ("regressor", "both")},
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

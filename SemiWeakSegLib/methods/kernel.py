@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from SemiWeakSegLib.methods.settings import Settings, setting
+from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 
 AUTOMATIC_REACH = 0.08
 """The dense kernel's reach, as a share of the images' mean extent, where none is given."""
@@ -32,7 +32,11 @@ class CRFKernel(Settings):
         minimum=0.0,
     )
     smoothness_sigma_mm: float = setting(
-        3.0, "reach of the second Gaussian", minimum=0.01, unit="mm"
+        3.0,
+        "reach of the second Gaussian",
+        minimum=0.01,
+        unit="mm",
+        used_if={"smoothness": ABOVE_ZERO},
     )
     form: str = setting(
         "potts",
@@ -51,4 +55,5 @@ class CRFKernel(Settings):
         minimum=0.0,
         unit="mm",
         title="Gate reach",
+        used_if={"gate": ("unlabeled", "annotated")},
     )

@@ -187,6 +187,16 @@ def idle_terms(terms: Iterable[TermRequest], unlabeled: int) -> list[str]:
     ]
 
 
+def idle_settings(settings: SegmentationSettings, terms: Iterable[TermRequest]) -> list[str]:
+    """A sentence for each setting, of a method or its extra terms, that was changed for nothing."""
+    own = [f"the setting {sentence}" for sentence in settings.idle()]
+    return own + [
+        f"of the term '{term.name}', the setting {sentence}"
+        for term in terms
+        for sentence in term.settings.idle()
+    ]
+
+
 def _has_on(term: TermRequest) -> bool:
     return hasattr(term.settings, "on")
 
@@ -258,6 +268,6 @@ def _heading(name: str, title: str, summary: str, width: int) -> list[str]:
 
 
 def _row(each: FieldDescription, width: int) -> str:
-    text = f"{each.help} [{each.default}; {each.allowed()}]"
+    text = f"{each.explained()} [{each.default}; {each.allowed()}]"
     first = f"      {each.name:<22}"
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=" " * len(first))

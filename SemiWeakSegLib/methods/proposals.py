@@ -32,13 +32,15 @@ class Proposals(SegmentationSettings):
     threshold: float = setting(
         0.0,
         "least probability that makes a voxel a label, others stay unknown; 0: every voxel gets "
-        "its most probable class (selection threshold)",
+        "its most probable class",
+        used_if={"selection": ("threshold",)},
         minimum=0.0,
         maximum=1.0,
     )
     portion: float = setting(
         0.5,
-        "share of each class that is taken (selection class_balanced)",
+        "share of each class that is taken",
+        used_if={"selection": ("class_balanced",)},
         minimum=0.0,
         maximum=1.0,
     )

@@ -28,5 +28,9 @@ class PseudoLabel(PseudoLabelFields, TermMethod):
 
     weight: float = setting(1.0, "weight of the pseudo-label loss", minimum=0.0)
     first_share: float = setting(
-        0.3, "share of the budget that trains the frozen teacher", minimum=0.05, maximum=0.95
+        0.3,
+        "share of the budget that trains the frozen teacher",
+        minimum=0.05,
+        maximum=0.95,
+        used_if={"teacher": ("frozen",)},
     )

@@ -22,17 +22,23 @@ class Confidence(Settings):
 
     selection: str = setting("threshold", SELECTION_HELP, choices=SELECTIONS)
     threshold: float = setting(
-        0.95, THRESHOLD_HELP + " (selection threshold)", minimum=0.0, maximum=1.0
+        0.95,
+        THRESHOLD_HELP,
+        minimum=0.0,
+        maximum=1.0,
+        used_if={"selection": ("threshold",)},
     )
     portion_start: float = setting(
         0.2,
-        "share of each class that is taken at the start (selection class_balanced)",
+        "share of each class that is taken at the start",
+        used_if={"selection": ("class_balanced",)},
         minimum=0.0,
         maximum=1.0,
     )
     portion_end: float = setting(
         0.5,
-        "share of each class that is taken at the end (selection class_balanced)",
+        "share of each class that is taken at the end",
+        used_if={"selection": ("class_balanced",)},
         minimum=0.0,
         maximum=1.0,
     )

@@ -40,7 +40,11 @@ class Refinement(SegmentationSettings):
         minimum=0.0,
     )
     sigma_space_mm: float = setting(
-        0.0, "reach of mean field in space; 0 chooses it from each image", minimum=0.0, unit="mm"
+        0.0,
+        "reach of mean field in space; 0 chooses it from each image",
+        minimum=0.0,
+        unit="mm",
+        used_if={"inference": ("mean_field",)},
     )
     sigma_intensity: float = setting(
         0.1,
@@ -48,7 +52,9 @@ class Refinement(SegmentationSettings):
         minimum=0.001,
         maximum=10.0,
     )
-    iterations: int = setting(10, "passes of mean field", minimum=1, maximum=1000)
+    iterations: int = setting(
+        10, "passes of mean field", minimum=1, maximum=1000, used_if={"inference": ("mean_field",)}
+    )
     start: str = setting(
         "auto",
         "first labels: scribbles: what is known and no more; boxes: the core of each box too; "
@@ -61,6 +67,7 @@ class Refinement(SegmentationSettings):
         "images, or one slice thick), 0.4 of solid ones",
         minimum=0.05,
         maximum=1.0,
+        used_if={"start": ("auto", "boxes")},
     )
     box_fill: float | None = setting(
         None,

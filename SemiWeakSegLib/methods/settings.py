@@ -15,6 +15,9 @@ TRUE_WORDS = ("true", "yes", "on", "1")
 FALSE_WORDS = ("false", "no", "off", "0")
 NONE_WORDS = ("none", "null", "")
 
+# In ``used_if`` of a setting: with every value of the other one but 0.
+ABOVE_ZERO = ()
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used; `problems` holds one sentence per field at fault."""
@@ -33,11 +36,13 @@ def setting(
     choices: tuple[Any, ...] | None = None,
     unit: str | None = None,
     title: str | None = None,
+    used_if: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Any:
     """A dataclass field with what a form and an error message need to know about it.
 
     `minimum` and `maximum` are inclusive. `choices` are the only values allowed. `title`: how a
-    form calls it where the words of its name would not do.
+    form calls it where the words of its name would not do. `used_if`: values of other settings,
+    or `ABOVE_ZERO`, without which this one does nothing.
     """
     metadata = {
         "help": help,
@@ -46,6 +51,7 @@ def setting(
         "choices": choices,
         "unit": unit,
         "title": title,
+        "used_if": tuple((used_if or {}).items()),
     }
     return field(default=default, metadata=metadata)
 
@@ -67,11 +73,28 @@ class FieldDescription:
     choices: tuple[Any, ...] | None
     unit: str | None
     title: str | None = None
+    used_if: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+    def is_used(self, values: Mapping[str, Any]) -> bool:
+        """Whether it does anything beside these values of the others (all of a form)."""
+        return all(_fits(values[name], allowed) for name, allowed in self.used_if if name in values)
+
+    def used_with(self) -> str:
+        """When it does something, in words: 'selection class_balanced', '' for always."""
+        return ", ".join(
+            f"{name} {' or '.join(map(str, allowed)) or 'above 0'}"
+            for name, allowed in self.used_if
+        )
+
+    def explained(self) -> str:
+        """Its help, and what it is used with."""
+        return f"{self.help} (with {self.used_with()})" if self.used_if else self.help
 
     def to_dict(self) -> dict[str, Any]:
         """The description as plain values for JSON."""
         plain = asdict(self)
         plain["choices"] = None if self.choices is None else list(self.choices)
+        plain["used_if"] = {name: list(allowed) for name, allowed in self.used_if}
         return plain
 
     def allowed(self) -> str:
@@ -103,6 +126,15 @@ class Settings:
         """One sentence for each field whose value has the wrong type or is out of range."""
         found = (_problem(each, getattr(self, each.name)) for each in self.descriptions())
         return [sentence for sentence in found if sentence]
+
+    def idle(self) -> list[str]:
+        """One sentence for each changed setting that does nothing beside the others."""
+        values = self.to_dict()
+        return [
+            f"{each.name}={values[each.name]} does nothing: it is used with {each.used_with()}"
+            for each in self.descriptions()
+            if values[each.name] != each.default and not each.is_used(values)
+        ]
 
     def require_valid(self: S) -> S:
         """Return self, or raise SettingsError that names every field at fault."""
@@ -197,6 +229,7 @@ def _describe(each: Field[Any], annotation: Any) -> FieldDescription:
         choices=each.metadata["choices"],
         unit=each.metadata["unit"],
         title=each.metadata["title"],
+        used_if=each.metadata["used_if"],
     )
 
 
@@ -243,6 +276,13 @@ def _is_allowed(description: FieldDescription, value: Any) -> bool:
     if description.minimum is not None and value < description.minimum:
         return False
     return description.maximum is None or value <= description.maximum
+
+
+def _fits(value: Any, allowed: tuple[Any, ...]) -> bool:
+    if allowed:
+        return value in allowed
+    # None chooses a value, which is never 0.
+    return value is None or value > 0
 
 
 def _sentence(description: FieldDescription, value: Any) -> str:

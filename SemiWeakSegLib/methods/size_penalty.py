@@ -43,7 +43,10 @@ class EstimatedBounds(SizePenalty):
         choices=("size", "size_centroid", "size_centroid_spread"),
     )
     moments_weight: float = setting(
-        0.05, "weight of the penalty on centroid and spread", minimum=0.0
+        0.05,
+        "weight of the penalty on centroid and spread",
+        minimum=0.0,
+        used_if={"attributes": ("size_centroid", "size_centroid_spread")},
     )
 
     @property

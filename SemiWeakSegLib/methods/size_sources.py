@@ -23,24 +23,28 @@ class SizeSources(Settings):
         "least share of its boxes that a class fills; " + USUAL_LOW_HELP,
         minimum=0.0,
         maximum=1.0,
+        used_if={"sources": ("auto", "boxes")},
     )
     box_high: float | None = setting(
         None,
         "greatest share of its boxes that a class fills; " + USUAL_HIGH_HELP,
         minimum=0.0,
         maximum=1.0,
+        used_if={"sources": ("auto", "boxes")},
     )
     least_mm3: float = setting(
         0.0,
         "least size of a class that is tagged as present; 0: one voxel",
         minimum=0.0,
         unit="mm^3",
+        used_if={"sources": ("auto", "tags")},
     )
     margin: float = setting(
         0.2,
-        "labeled: how far bounds reach beyond the sizes seen, as a share of these",
+        "how far bounds reach beyond the sizes seen, as a share of these",
         minimum=0.0,
         maximum=1.0,
+        used_if={"sources": ("labeled",)},
     )
 
     def validate(self) -> list[str]:

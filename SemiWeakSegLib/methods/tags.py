@@ -59,7 +59,11 @@ class Tags(CRFKernel, SizePenalty, SegmentationSettings):
         choices=("none", "contrast", "gradient"),
     )
     saliency_threshold: float = setting(
-        0.5, "share of the strongest saliency that counts", minimum=0.0, maximum=1.0
+        0.5,
+        "share of the strongest saliency that counts",
+        minimum=0.0,
+        maximum=1.0,
+        used_if={"saliency": ("contrast", "gradient")},
     )
     crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0, title="CRF weight")
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)

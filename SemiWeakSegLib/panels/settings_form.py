@@ -54,6 +54,7 @@ class SettingsForm:
         for name, description in self.descriptions.items():
             self.editors[name].show(self._values.get(name, description.default))
             self._mark(name)
+        self._greyOut()
 
     def reset(self) -> None:
         """Back to the defaults."""
@@ -104,7 +105,16 @@ class SettingsForm:
         else:
             self._values[name] = value
         self._mark(name)
+        self._greyOut()
         self._tell()
+
+    def _greyOut(self) -> None:
+        """Disable what does nothing beside the values of the others."""
+        values = {name: each.default for name, each in self.descriptions.items()} | self._values
+        for name, description in self.descriptions.items():
+            used = description.is_used(values)
+            self.editors[name].widget.enabled = used
+            self.labels[name].enabled = used
 
     def _mark(self, name: str) -> None:
         changed = name in self._values
@@ -118,9 +128,12 @@ class SettingsForm:
 
 def helpOf(description: FieldDescription) -> str:
     """Help, permitted values and default of a setting, for a tooltip."""
-    return _("{help}\nPermitted: {allowed}\nDefault: {default}\nIn a command: {name}").format(
+    text = _("{help}\nPermitted: {allowed}\nDefault: {default}\nIn a command: {name}").format(
         help=libraryText(description.help),
         allowed=description.allowed(),
         default=description.default,
         name=description.name,
     )
+    if description.used_if:
+        text += "\n" + _("Used with: {others}").format(others=description.used_with())
+    return text

@@ -68,6 +68,15 @@ def test_cases_that_a_former_stage_labeled_are_not_unlabeled_to_a_term(monkeypat
     assert stage.unlabeled == [2]
 
 
+def test_a_setting_that_was_changed_for_nothing_is_a_warning(monkeypatch):
+    own = Stage("segment", 1.0, {"name": "unet"}, list, labeled=[0, 1])
+    monkeypatch.setitem(recipes.RECIPES, Supervised, lambda settings, workshop: [own])
+    told = []
+    workshop = SimpleNamespace(unlabeled=[2], emit=lambda kind, **fields: told.append(fields))
+    recipes.make_stages(Supervised(), [parse_term("crf:1,gate_mm=3")], workshop)
+    assert ["gate_mm=3.0 does nothing" in each["message"] for each in told] == [True]
+
+
 class TestTogether:
     TERMS = (
         *("mean_teacher", "temporal_ensembling", "cutmix", "ict", "transformation,teacher=ema"),

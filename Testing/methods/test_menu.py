@@ -17,6 +17,7 @@ from SemiWeakSegLib.methods import (
     conflicts,
     describe,
     get,
+    idle_settings,
     idle_terms,
     parse_term,
 )
@@ -153,6 +154,21 @@ class TestIdleTerms:
         (sentence,) = idle_terms(terms, 0)
         assert sentence.startswith("the term 'adversarial' does nothing")
         assert "on=all" not in sentence
+
+
+class TestIdleSettings:
+    def test_those_of_the_method_and_of_its_terms(self):
+        settings = METHODS["pseudo_label"]().with_assignments(["portion_end=0.8"])
+        terms = [parse_term("crf:1,gate_mm=3"), parse_term("entropy:0.2")]
+        assert idle_settings(settings, terms) == [
+            "the setting portion_end=0.8 does nothing: it is used with selection class_balanced",
+            "of the term 'crf', the setting gate_mm=3.0 does nothing: it is used with gate "
+            "unlabeled or annotated",
+        ]
+
+    @pytest.mark.parametrize("method", METHODS.values(), ids=lambda each: each.name)
+    def test_no_default_does_nothing(self, method):
+        assert idle_settings(method(), []) == []
 
 
 class TestMenu:

@@ -9,6 +9,7 @@ import math
 import pytest
 
 from SemiWeakSegLib.methods import METHODS, TERMS, Settings, SettingsError, setting
+from SemiWeakSegLib.methods.settings import ABOVE_ZERO
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,57 @@ class TestFromDict:
         assert "did you mean 'flips'" in problem
 
 
+@dataclasses.dataclass(frozen=True)
+class Dependent(Settings):
+    kind: str = setting("a", "kind", choices=("a", "b"))
+    amount: float | None = setting(1.0, "amount", minimum=0.0)
+    rate: float = setting(0.5, "rate", minimum=0.0, used_if={"kind": ("b",)})
+    width: int = setting(3, "width", minimum=1, used_if={"amount": ABOVE_ZERO})
+
+
+class TestUsedIf:
+    @pytest.mark.parametrize(
+        ("values", "used"),
+        [
+            ({}, {"kind", "amount", "width"}),
+            ({"kind": "b"}, {"kind", "amount", "rate", "width"}),
+            ({"amount": 0.0}, {"kind", "amount"}),
+            ({"amount": None}, {"kind", "amount", "width"}),
+        ],
+    )
+    def test_what_is_used_depends_on_the_others(self, values, used):
+        all_values = {**Dependent().to_dict(), **values}
+        found = {each.name for each in Dependent.descriptions() if each.is_used(all_values)}
+        assert found == used
+
+    def test_what_was_changed_for_nothing_is_named(self):
+        assert Dependent(rate=0.7, kind="b", width=4).idle() == []
+        assert Dependent(kind="a", amount=0.0).idle() == []
+        assert Dependent(rate=0.7, width=4, amount=0.0).idle() == [
+            "rate=0.7 does nothing: it is used with kind b",
+            "width=4 does nothing: it is used with amount above 0",
+        ]
+
+    def test_a_form_that_lacks_the_other_setting_uses_all(self):
+        assert all(each.is_used({}) for each in Dependent.descriptions())
+
+    def test_it_survives_json(self):
+        plain = [each.to_dict()["used_if"] for each in Dependent.descriptions()]
+        assert json.loads(json.dumps(plain)) == [{}, {}, {"kind": ["b"]}, {"amount": []}]
+
+
 class TestEverySetting:
+    @pytest.mark.parametrize("kind", [*METHODS.values(), *TERMS.values()], ids=lambda k: k.__name__)
+    def test_what_it_is_used_with_can_be_chosen(self, kind):
+        fields = {each.name: each for each in kind.descriptions()}
+        for field in fields.values():
+            for name, allowed in field.used_if:
+                assert name != field.name
+                if allowed:
+                    assert set(allowed) < set(fields[name].choices)
+                else:
+                    assert fields[name].minimum == 0
+
     @pytest.mark.parametrize("kind", [*METHODS.values(), *TERMS.values()], ids=lambda k: k.__name__)
     def test_defaults_are_valid_documented_and_survive_json(self, kind):
         default = kind()

@@ -14,7 +14,7 @@ from ...methods.constrained import Constrained
 from ...methods.curriculum_size import CurriculumSize
 from ...methods.cutmix import CutMix
 from ...methods.entropy import Entropy
-from ...methods.menu import conflicts, idle_terms
+from ...methods.menu import conflicts, idle_settings, idle_terms
 from ...methods.mixing import ICT, MixUp
 from ...methods.oracle_size import OracleSize
 from ...methods.proposals import Proposals
@@ -104,7 +104,7 @@ def make_stages(
     own_terms = final.make_terms
     final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
     added = [make_term(request) for request in extra]
-    for sentence in idle_terms(extra, len(workshop.unlabeled)):
+    for sentence in idle_settings(settings, extra) + idle_terms(extra, len(workshop.unlabeled)):
         workshop.emit("warning", message=sentence)
     if any(term.uses_unlabeled for term in added):
         # Seeds or labels of a former stage have made some of them labeled.

@@ -175,6 +175,40 @@ class TestEdited:
         assert changed.folds == 4
 
 
+class TestUsed:
+    @pytest.fixture
+    def form(self, application):
+        from SemiWeakSegLib.panels.settings_form import SettingsForm
+
+        form = SettingsForm(METHODS["pseudo_label"].descriptions())
+        yield form
+        form.widget.deleteLater()
+
+    def enabled(self, form):
+        names = ("threshold", "portion_end", "first_share")
+        shown = {name: form.editors[name].widget.enabled for name in names}
+        assert shown == {name: form.labels[name].enabled for name in names}
+        return [name for name in names if shown[name]]
+
+    def test_what_does_nothing_beside_the_others_is_grey(self, form):
+        assert self.enabled(form) == ["threshold"]
+        selection = form.editors["selection"].widget
+        selection.setCurrentIndex(1)
+        assert self.enabled(form) == ["portion_end"]
+        form.setValues({"teacher": "frozen"})
+        assert self.enabled(form) == ["threshold", "first_share"]
+        form.reset()
+        assert self.enabled(form) == ["threshold"]
+
+    def test_the_tooltip_says_with_what_it_is_used(self, form):
+        assert "Used with: selection class_balanced" in form.editors["portion_end"].widget.toolTip
+        assert "Used with" not in form.editors["weight"].widget.toolTip
+
+    def test_a_value_that_does_nothing_now_is_kept(self, form):
+        form.setValues({"portion_end": 0.8})
+        assert form.values == {"portion_end": 0.8}
+
+
 class TestSet:
     def test_values_are_shown_without_telling(self, form, changes):
         form.setValues({"folds": 3, "flips": False})
