@@ -28,6 +28,10 @@ class WholeImageTerm(TermSettings):
         return True
 
 
+# Of penalties relative to the bound, in 2-D and 3-D: found on development cases (benchmarks).
+RELATIVE_SIZE_WEIGHT = 0.05
+
+
 @dataclass(frozen=True)
 class SizeTerm(SizeSources, WholeImageTerm):
     """Penalty on soft class proportions outside known bounds."""
@@ -39,6 +43,11 @@ class SizeTerm(SizeSources, WholeImageTerm):
 
     penalty: str = setting("proportion", PENALTY_HELP, choices=PENALTIES)
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
+
+    @property
+    def usual_weight(self) -> float:
+        """Of squared proportions, which are small, or of the relative forms."""
+        return self.default_weight if self.penalty == "proportion" else RELATIVE_SIZE_WEIGHT
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,11 @@ class TermSettings(Settings):
     family: ClassVar[str]
 
     @property
+    def usual_weight(self) -> float:
+        """The weight that is taken where none is given; of another form it may be another."""
+        return self.default_weight
+
+    @property
     def learns_from(self) -> str | None:
         """The teacher it asks for, a key of `TEACHERS`, or None."""
         teacher = getattr(self, "teacher", None)

@@ -113,8 +113,8 @@ class TermRequest:
     def from_dict(cls, values: Mapping[str, Any]) -> TermRequest:
         """Raises SettingsError for an unknown term, a bad weight or bad settings."""
         term = get_term(str(values.get("name", "")))
-        weight = values.get("weight", term.default_weight)
         settings = term.from_dict(values.get("settings", {}))
+        weight = values.get("weight", settings.usual_weight)
         return cls(term.name, _checked_weight(term.name, weight), settings)
 
 
@@ -136,15 +136,16 @@ def parse_term(text: str) -> TermRequest:
     name, has_weight, weight_text = head.partition(":")
     term = get_term(name.strip())
     problems = []
-    weight, settings = term.default_weight, term()
-    try:
-        weight = _checked_weight(term.name, weight_text if has_weight else weight)
-    except SettingsError as error:
-        problems.extend(error.problems)
+    settings = term()
     try:
         settings = settings.with_assignments(assignments)
     except SettingsError as error:
         problems.extend(f"term {term.name}: {problem}" for problem in error.problems)
+    weight = settings.usual_weight
+    try:
+        weight = _checked_weight(term.name, weight_text if has_weight else weight)
+    except SettingsError as error:
+        problems.extend(error.problems)
     if problems:
         raise SettingsError(problems)
     return TermRequest(term.name, weight, settings)

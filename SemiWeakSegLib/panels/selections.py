@@ -105,13 +105,22 @@ def _readTerm(term: Any, found: Selections) -> None:
         return
     values = term.get("settings", {})
     settings = _knownSettings(TERMS[name], values if isinstance(values, dict) else {}, found.notes)
-    weight = term.get("weight", TERMS[name].default_weight)
+    usual = usualWeight(name, settings)
+    weight = term.get("weight", usual)
     try:
         TermRequest.from_dict({"name": name, "weight": weight})
     except SettingsError as error:
         found.notes.append(str(error))
-        weight = TERMS[name].default_weight
+        weight = usual
     found.terms.append({"name": name, "weight": float(weight), "settings": settings})
+
+
+def usualWeight(name: str, settings: dict[str, Any]) -> float:
+    """The weight of a term with these settings where nobody chose one."""
+    try:
+        return TERMS[name].from_dict(settings).usual_weight
+    except SettingsError:  # settings that do not go together, said elsewhere
+        return TERMS[name].default_weight
 
 
 def _knownSettings(

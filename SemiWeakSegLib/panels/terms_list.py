@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from SemiWeakSegLib.methods import FAMILIES, TERMS, by_family
 from SemiWeakSegLib.panels.kernel_view import KernelView
 from SemiWeakSegLib.panels.library_texts import libraryText
+from SemiWeakSegLib.panels.selections import usualWeight
 from SemiWeakSegLib.panels.settings_form import SettingsForm
 
 LARGEST_WEIGHT = 1e6
@@ -31,6 +32,7 @@ class TermRow:
     ) -> None:
         kind = TERMS[term["name"]]
         self.name = kind.name
+        self._onChanged = onChanged
         self.widget = qt.QGroupBox()
         self.widget.title = libraryText(kind.title)
         self.widget.objectName = f"term_{kind.name}"
@@ -46,9 +48,6 @@ class TermRow:
         self.weight.setStepType(qt.QDoubleSpinBox.AdaptiveDecimalStepType)
         self.weight.setKeyboardTracking(False)
         self.weight.value = term["weight"]
-        self.weight.toolTip = _(
-            "How much this term counts beside the supervised loss; usual: {weight:g}"
-        ).format(weight=kind.default_weight)
         self.weight.connect("valueChanged(double)", lambda _value: onChanged())
         self.removeButton = qt.QPushButton(_("Remove"))
         self.removeButton.objectName = f"term_{kind.name}_remove"
@@ -58,8 +57,9 @@ class TermRow:
         top.addWidget(self.weight, 1)
         top.addWidget(self.removeButton)
         layout.addLayout(top)
-        self.form = SettingsForm(kind.descriptions(), onChanged, f"term_{kind.name}")
+        self.form = SettingsForm(kind.descriptions(), self._onSettings, f"term_{kind.name}")
         self.form.setValues(term["settings"])
+        self._showUsual()
         # A term is mostly used as it is.
         self.settingsBox = ctk.ctkCollapsibleGroupBox()
         self.settingsBox.title = _("Settings")
@@ -72,6 +72,21 @@ class TermRow:
             settingsLayout.addWidget(self.kernelRow.widget)
         self.settingsBox.collapsed = not term["settings"]
         layout.addWidget(self.settingsBox)
+
+    def _showUsual(self) -> None:
+        self._usual = usualWeight(self.name, self.form.values)
+        self.weight.toolTip = _(
+            "How much this term counts beside the supervised loss; usual: {weight:g}"
+        ).format(weight=self._usual)
+
+    def _onSettings(self) -> None:
+        """A weight that nobody chose follows what is usual with the settings."""
+        isUsual = self.weight.value == self._usual
+        self._showUsual()
+        if isUsual and self.weight.value != self._usual:
+            self.weight.value = self._usual  # tells of the change
+        else:
+            self._onChanged()
 
     @property
     def value(self) -> dict[str, Any]:

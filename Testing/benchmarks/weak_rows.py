@@ -25,7 +25,7 @@ ENTROPY = ("entropy_weight=0.1",)
 MEAN_FIELD = ("inference=mean_field",)
 NO_BOUNDS = ("box_weight=0", "crf_weight=0")
 NO_TIGHTNESS = ("tightness_weight=0", "crf_weight=0")
-BARRIER = "size:1,sources=labeled,penalty=log_barrier"
+BARRIER = "size:0.05,sources=labeled,penalty=log_barrier"
 NO_SIZE = ("size_weight=0", "crf_weight=0")
 
 ROWS: list[Row] = [

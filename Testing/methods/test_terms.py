@@ -25,6 +25,21 @@ class TestParse:
         assert weights == {name: term.default_weight for name, term in TERMS.items()}
         assert weights["crf"] == 3.0
 
+    @pytest.mark.parametrize(
+        ("text", "weight"),
+        [
+            ("size", 65.0),
+            ("size,penalty=log_barrier", 0.05),
+            ("size,penalty=relative", 0.05),
+            ("size:2,penalty=relative", 2.0),
+        ],
+    )
+    def test_the_usual_weight_is_that_of_the_form(self, text, weight):
+        term = parse_term(text)
+        assert term.weight == weight
+        bare = {"name": "size", "settings": term.settings.to_dict()}
+        assert TermRequest.from_dict(bare).weight == (weight if ":" not in text else 0.05)
+
     def test_settings_follow_after_commas(self):
         term = parse_term("crf:2,sigma_space_mm=10,form=quadratic")
         assert term == TermRequest("crf", 2.0, CRFTerm(sigma_space_mm=10.0, form="quadratic"))

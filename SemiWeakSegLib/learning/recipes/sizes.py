@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...methods import terms as term_settings
+from ...methods.constraint_terms import RELATIVE_SIZE_WEIGHT
 from ...methods.curriculum_size import CurriculumSize
 from ...methods.oracle_size import OracleSize
 from ...methods.size_penalty import EstimatedBounds, SizePenalty
@@ -18,7 +19,6 @@ from .segmenters import first_segmenter, segmenter, supervision
 
 # Of the penalty on squared proportions, by dimensions: found on development cases (benchmarks).
 SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
-RELATIVE_SIZE_WEIGHT = 0.05
 
 
 def size_weight(settings: SizePenalty, dimensions: int) -> float:

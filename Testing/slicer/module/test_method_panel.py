@@ -328,6 +328,21 @@ class TestSettings:
 
 
 class TestTerms:
+    def test_a_weight_that_nobody_chose_follows_the_form_of_the_term(self, panel, node):
+        panel.terms.add("size")
+        row = panel.terms.rows["size"]
+        penalty = row.form.editors["penalty"].widget
+        assert row.weight.value == 65
+        penalty.setCurrentIndex(2)
+        assert (penalty.currentText, row.weight.value) == ("log barrier", 0.05)
+        assert "usual: 0.05" in row.weight.toolTip
+        assert json.loads(node.termsJson)[0]["weight"] == 0.05
+        penalty.setCurrentIndex(1)
+        assert row.weight.value == 65
+        row.weight.value = 7
+        penalty.setCurrentIndex(0)
+        assert row.weight.value == 7
+
     def test_add_weigh_set_and_remove(self, panel, node):
         panel.ui.termsBox.collapsed = False
         panel.terms.addBox.setCurrentIndex(panel.terms.addBox.findData("entropy") - 1)
