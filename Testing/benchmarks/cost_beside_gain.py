@@ -53,12 +53,16 @@ GAINS = {
     "crf": ("weak", "scribbles-crf"),
     "crf,neighbourhood=grid": ("weak", "scribbles-grid"),
     "crf,form=normalised_cut": ("weak", "scribbles-kernel-cut"),
+    "crf,gate=unlabeled": ("weak", "scribbles-gated"),
     "boxes": ("weak", "boxes-bounds"),
+    "candidates": ("weak", "boxes-crf"),
     "pseudo_label,selection=class_balanced": (FEW, "pseudo_label-balanced-n1"),
     **{term: ("weak", f"few-labels-{key}") for term, key in FIVE_LABELED.items()},
     **ONE_LABELED,
 }
 """The row that shows what a term brings: its table, and its key there."""
+WITHOUT = {"candidates": "boxes-no-candidates"}
+"""The same training without the term, where that is not the first row with the annotation."""
 
 
 def cost_beside_gain(folder: Path) -> str:
@@ -85,8 +89,9 @@ def _gain(term: str, tables: Mapping[str, Results]) -> tuple[str, str]:
         return "", ""
     name, key = GAINS[term]
     results = tables[name]
-    row = next(row for row in results.rows if row.key == key)
-    found = results.paired(row)
+    rows = {row.key: row for row in results.rows}
+    row = rows[key]
+    found = results.paired(row, rows.get(WITHOUT.get(term)))
     return (differences(found), row.annotation) if found else ("", "")
 
 

@@ -41,9 +41,9 @@ class Results:
         """Mean Dice of each seed."""
         return [each["mean_dice"] for each in self.of(row)]
 
-    def paired(self, row: Row) -> list[float]:
-        """Difference of Dice to its base for each seed that both have."""
-        return [own["mean_dice"] - base["mean_dice"] for own, base in self._pairs(row)]
+    def paired(self, row: Row, base: Row | None = None) -> list[float]:
+        """Difference of Dice to its base, or to another row, for each seed that both have."""
+        return [own["mean_dice"] - other["mean_dice"] for own, other in self._pairs(row, base)]
 
     def share_of_full(self, row: Row) -> float | None:
         """Mean Dice over that of full supervision, over the seeds that both have."""
@@ -72,11 +72,10 @@ class Results:
         ]
         return statistics.median(ratios) if ratios else None
 
-    def _pairs(self, row: Row) -> list[tuple[Result, Result]]:
-        base = self._found[self.base(row).key]
-        return [
-            (result, base[seed]) for seed, result in self._found[row.key].items() if seed in base
-        ]
+    def _pairs(self, row: Row, base: Row | None = None) -> list[tuple[Result, Result]]:
+        others = self._found[(base or self.base(row)).key]
+        own = self._found[row.key].items()
+        return [(result, others[seed]) for seed, result in own if seed in others]
 
 
 Column = tuple[str, Callable[[Results, Row], str]]
