@@ -31,6 +31,6 @@ class CandidateTerm(TermSettings):
     title: ClassVar[str] = "Excluded classes"
     family: ClassVar[str] = "weak"
     summary: ClassVar[str] = "No class outside its boxes, none that a tag says is absent."
-    default_weight: ClassVar[float] = 1.0
+    default_weight: ClassVar[float] = 0.1
 
     ramp: float = setting(0.0, RAMP_HELP, minimum=0.0, maximum=1.0)

@@ -78,7 +78,12 @@ ROWS: list[Row] = [
         ("tightness", "+ tightness", "boxes", NO_SIZE),
         ("bounds", "+ size + tightness", "boxes", ("crf_weight=0",)),
         ("crf", "+ size + tightness + CRF", "boxes"),
-        ("no-candidates", "the same without candidates", "boxes", ("candidates_weight=0",)),
+        (
+            "no-candidates",
+            "size + tightness + CRF, no candidates",
+            "boxes",
+            ("candidates_weight=0",),
+        ),
         ("crf-entropy", "+ size + tightness + CRF + entropy", "boxes", ENTROPY),
         ("refinement", "refinement by graph cut", "refinement"),
         ("mean-field", "refinement by mean field", "refinement", MEAN_FIELD),
