@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from SemiWeakSegLib.runs.processes import linux_stat
+
 PS = ("ps", "-A", "-o", "pid=,ppid=")
 TASKKILL = ("taskkill", "/T", "/F", "/PID")
 
@@ -46,9 +48,7 @@ def _parents() -> Iterator[tuple[int, int]]:
         for folder in Path("/proc").iterdir():
             if not folder.name.isdecimal():
                 continue
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name, in parentheses, may hold blanks and parentheses itself.
-                fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields := linux_stat(int(folder.name)):
                 yield int(folder.name), int(fields[1])
         return
     with contextlib.suppress(OSError):

@@ -81,7 +81,7 @@ def this_machine() -> str:
 
 def start_time(pid: int) -> str:
     """When the process started, in clock ticks since boot (Linux); "" where that is unknown."""
-    fields = _linux_stat(pid)
+    fields = linux_stat(pid)
     return fields[19] if fields else ""
 
 
@@ -95,11 +95,11 @@ def pid_exists(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    fields = _linux_stat(pid)
+    fields = linux_stat(pid)
     return not (fields and fields[0] in "ZX")
 
 
-def _linux_stat(pid: int) -> list[str]:
+def linux_stat(pid: int) -> list[str]:
     """Fields of /proc/<pid>/stat from the state on; [] where there are none.
 
     The second field is the program's name in brackets and may itself hold spaces and brackets.
