@@ -28,8 +28,15 @@ class WholeImageTerm(TermSettings):
         return True
 
 
-# Of penalties relative to the bound, in 2-D and 3-D: found on development cases (benchmarks).
+# Found on development cases (benchmarks): of squared proportions, which are small, by dimensions;
+# of penalties relative to the bound, in 2-D and 3-D.
+PROPORTION_SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
 RELATIVE_SIZE_WEIGHT = 0.05
+
+
+def usual_size_weight(penalty: str, dimensions: int) -> float:
+    """The weight of a size penalty where none is given."""
+    return PROPORTION_SIZE_WEIGHTS[dimensions] if penalty == "proportion" else RELATIVE_SIZE_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -39,15 +46,15 @@ class SizeTerm(SizeSources, WholeImageTerm):
     name: ClassVar[str] = "size"
     title: ClassVar[str] = "Size bounds"
     summary: ClassVar[str] = "Keeps each class's size within the bounds known for the case."
-    default_weight: ClassVar[float] = 65.0
+    default_weight: ClassVar[float] = PROPORTION_SIZE_WEIGHTS[3]
 
     penalty: str = setting("proportion", PENALTY_HELP, choices=PENALTIES)
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
     @property
     def usual_weight(self) -> float:
-        """Of squared proportions, which are small, or of the relative forms."""
-        return self.default_weight if self.penalty == "proportion" else RELATIVE_SIZE_WEIGHT
+        """That on volumes: the weight of a term is chosen before the cohort is known."""
+        return usual_size_weight(self.penalty, 3)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from SemiWeakSegLib.runs.request import RunError
 START_VARIABLE = "SEMIWEAKSEG_START"
 POLL_S = 0.05
 LOCK_LIMIT_S = 30.0
+END_LIMIT_S = 5.0
 
 
 def start(
@@ -102,7 +103,7 @@ def kill(run: RunFolder) -> bool:
     """End the worker and its children at once; what the last checkpoint holds is kept.
 
     Returns whether there was anything to end. Raises RunError where the worker is on another
-    machine, or is this very process.
+    machine, is this very process, or does not end.
     """
     if run.state() != "running":
         return False
@@ -117,6 +118,11 @@ def kill(run: RunFolder) -> bool:
         if identity is not None and identity.is_alive() is not False:
             # A worker in a user's own terminal shares its group with others.
             _end(identity.pid, owns_group=launched is not None)
+            if identity.is_alive():
+                raise RunError(
+                    f"{run.path} is worked on by process {identity.pid}, which does not end: it "
+                    "may be another user's"
+                )
     return True
 
 
@@ -181,9 +187,9 @@ def _end(pid: int, owns_group: bool) -> None:
     end_tree(pid)
     if group is not None:
         # There may also be what is nobody's child any more.
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + END_LIMIT_S
     while pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(POLL_S)
 

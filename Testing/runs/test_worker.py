@@ -131,6 +131,21 @@ class TestKill:
         with pytest.raises(RunError, match="cannot end itself"):
             worker.kill(run)
 
+    def test_another_users_process_is_not_said_to_have_ended(self, run, start_dummy, monkeypatch):
+        pid = start_dummy()
+        with monkeypatch.context() as denied:
+
+            def refuse(*_):
+                raise PermissionError
+
+            denied.setattr(os, "kill", refuse)
+            denied.setattr(os, "killpg", refuse)
+            denied.setattr(worker, "END_LIMIT_S", 0.1)
+            with pytest.raises(RunError, match=f"process {pid}, which does not end"):
+                worker.kill(run)
+        assert run.state() == "running"
+        assert worker.kill(run)
+
     def test_there_may_be_nothing_to_kill(self, run):
         assert not worker.kill(run)
 

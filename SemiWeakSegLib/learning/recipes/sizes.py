@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...methods import terms as term_settings
-from ...methods.constraint_terms import RELATIVE_SIZE_WEIGHT
+from ...methods.constraint_terms import usual_size_weight
 from ...methods.curriculum_size import CurriculumSize
 from ...methods.oracle_size import OracleSize
 from ...methods.size_penalty import EstimatedBounds, SizePenalty
@@ -17,15 +17,12 @@ from ..stages import Stage, Workshop
 from ..terms import MomentsTerm, SizeRegressionTerm, SizeTerm, Term
 from .segmenters import first_segmenter, segmenter, supervision
 
-# Of the penalty on squared proportions, by dimensions: found on development cases (benchmarks).
-SIZE_WEIGHTS = {2: 655.0, 3: 65.0}
-
 
 def size_weight(settings: SizePenalty, dimensions: int) -> float:
     """The weight that was asked for, or the usual one of the penalty."""
     if settings.size_weight is not None:
         return settings.size_weight
-    return SIZE_WEIGHTS[dimensions] if settings.penalty == "proportion" else RELATIVE_SIZE_WEIGHT
+    return usual_size_weight(settings.penalty, dimensions)
 
 
 def size_terms(settings: EstimatedBounds, dimensions: int) -> list[Term]:
