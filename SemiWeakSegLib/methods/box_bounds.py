@@ -67,7 +67,8 @@ class BoxBounds(Settings):
     )
     penalty: str = setting(
         "relative",
-        "relative: measured as a share of the bound; proportion: as a share of the box",
+        "how a size out of bounds is measured: relative: as a share of the bound; proportion: as a "
+        "share of the box",
         choices=("relative", "proportion"),
         used_if={"size_weight": ABOVE_ZERO},
     )

@@ -13,10 +13,13 @@ from ..boxes_in_patches import SLACK_VOXELS, BoxInPatch, boxes_in_patch, strip_c
 from ..knowledge import PlannedBox
 from ..losses.boxes import box_share, strip_shares
 from ..losses.size import size_penalty
+from ..priors.bounds import SLACK_SHARE
 from .base import StageContext, Step, Term
 
 # Automatic strips: as many as this across a box.
 AUTOMATIC_STRIPS = 10
+# Part of a bound that counts as nothing in a relative penalty, within limits.
+LEAST_SLACK, MOST_SLACK = 1e-6, 0.01
 # An axis of a box belongs to the slice where at least this part of it lies there.
 IN_PLANE = 0.7
 
@@ -86,7 +89,8 @@ class BoxTerm(Term):
         settings = self.settings
         value = step.zero()
         if settings.tightness_weight > 0:
-            value = value + settings.tightness_weight * strips.penalty(settings.penalty, value)
+            # As a share of a strip one voxel is next to nothing, so always relative to it.
+            value = value + settings.tightness_weight * strips.penalty("relative", value)
         if settings.size_weight > 0:
             value = value + settings.size_weight * sizes.penalty(settings.penalty, value)
         return value
@@ -210,4 +214,8 @@ class _Bounded:
         if not self.shares:
             return nothing
         bounds = torch.tensor(self.bounds)[None]
-        return size_penalty(torch.cat(self.shares)[None], bounds, penalty)
+        # One voxel of a strip through a solid box may be a thousandth of it: a slack of 1 % would
+        # make the penalty nothing.
+        low, high = bounds.unbind(dim=-1)
+        slack = (SLACK_SHARE * torch.where(low > 0, low, high)).clamp(LEAST_SLACK, MOST_SLACK)
+        return size_penalty(torch.cat(self.shares)[None], bounds, penalty, slack)
