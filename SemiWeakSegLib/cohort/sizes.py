@@ -32,15 +32,16 @@ def labeled_sizes(cohort: Cohort) -> dict[int, list[float]]:
     return sizes
 
 
-def suggested_bounds(sizes: Sequence[float], margin: float = 0.1) -> tuple[float, float]:
+def suggested_bounds(sizes: Sequence[float], margin: float = 0.1) -> tuple[float, float] | None:
     """Smallest and largest size, each moved outwards by ``margin`` (a share of itself).
 
-    Raises ValueError without sizes or for a negative margin.
+    None where no case shows the class: that it is nowhere else does not follow.
+    Raises ValueError for a negative margin.
     """
-    if not len(sizes):
-        raise ValueError("no size to derive bounds from")
     if not margin >= 0:
         raise ValueError(f"the margin is a share of the size from 0 on, found {margin}")
+    if max(sizes, default=0.0) <= 0:
+        return None
     return max(0.0, min(sizes) * (1 - margin)), max(sizes) * (1 + margin)
 
 

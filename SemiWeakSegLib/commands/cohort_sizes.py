@@ -98,7 +98,7 @@ def _content(cohort: Cohort, margin: float) -> dict[str, Any]:
                 "cases": len(found),
                 **_quartiles(found),
                 "sizes": found,
-                "suggested": list(suggested_bounds(found, margin)) if found else None,
+                "suggested": suggested_bounds(found, margin),
                 "bounds": None
                 if own is None
                 else [own[0], own[1] if math.isfinite(own[1]) else None],

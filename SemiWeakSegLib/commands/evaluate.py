@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from SemiWeakSegLib.commands.failures import (
     FAILED,
@@ -17,6 +18,9 @@ from SemiWeakSegLib.commands.failures import (
 )
 from SemiWeakSegLib.commands.parser import add_command
 from SemiWeakSegLib.commands.tables import table
+
+if TYPE_CHECKING:
+    from SemiWeakSegLib.cohort import Cohort
 
 COLUMNS = {
     "dice": "Dice",
@@ -35,7 +39,8 @@ def register(commands: Any) -> None:
         summary="Measure predictions: Dice, HD95, ASSD and volume difference.",
         description=(
             "Per class and in the mean. Files of the two folders pair by name. Voxels that the "
-            "reference leaves unlabeled (255) take no part."
+            "reference leaves unlabeled (255) take no part, nor do classes that were not looked at "
+            "where the reference is a label of the cohort."
         ),
         examples=["evaluate predictions --truth reference --json metrics.json"],
         exit_codes=(OK, FAILED, USAGE, INPUT),
@@ -45,7 +50,10 @@ def register(commands: Any) -> None:
         "--truth", metavar="DIR", type=Path, required=True, help="folder of references"
     )
     parser.add_argument(
-        "--cohort", metavar="FILE", type=Path, help="cohort whose class names are used"
+        "--cohort",
+        metavar="FILE",
+        type=Path,
+        help="cohort that names the classes, and those looked at in each case",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
 
@@ -58,17 +66,30 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(missing)
     from SemiWeakSegLib.learning.evaluate import evaluate_folder
 
-    classes = None
+    classes, looked_at = None, {}
     if arguments.cohort is not None:
         from SemiWeakSegLib.commands.reading import read_cohort
 
-        classes = read_cohort(arguments.cohort).classes
+        cohort = read_cohort(arguments.cohort)
+        classes, looked_at = cohort.classes, _looked_at(cohort, arguments.truth)
     with reading_input():
-        result = evaluate_folder(arguments.predictions, arguments.truth, classes)
+        result = evaluate_folder(arguments.predictions, arguments.truth, classes, looked_at)
         if arguments.json is not None:
             write_json(arguments.json, result)
     print(as_text(result))
     return OK
+
+
+def _looked_at(cohort: Cohort, truth: Path) -> dict[str, tuple[int, ...]]:
+    """By file name, of the cohort's labels in a folder: the classes that each of them tells."""
+    from SemiWeakSegLib.cohort.images import stem_of
+
+    folder = Path(os.path.abspath(truth))
+    return {
+        stem_of(case.label): case.looked_at
+        for case in cohort.cases
+        if case.label and case.looked_at is not None and case.label.parent == folder
+    }
 
 
 def as_text(result: dict[str, Any]) -> str:

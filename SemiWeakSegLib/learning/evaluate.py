@@ -12,7 +12,7 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ UNCERTAINTY_ENDING = "_uncertainty"
 DEFINITIONS = {
     "mean_dice": "mean over cases of the mean over the classes that count in the case",
     "per_class": "means over the n cases in which the class counts; std is of the sample",
-    "not_counted": "a class in neither truth nor prediction is null",
+    "not_counted": "a class in neither truth nor prediction, or not looked at in it, is null",
     "missed": "cases where only the truth holds the class: Dice 0, distances null",
     "false_alarm": "cases where only the prediction holds the class: Dice 0, distances null",
     "hd95": "larger of the two directed 95th percentiles between surface voxels, in distance_unit",
@@ -48,6 +48,8 @@ CSV_COLUMNS = (
     "false_alarm",
 )
 Classes = Sequence[SegmentClass] | Mapping[int, str]
+# Of the cases in whose truth not every class was looked at: the classes that were.
+LookedAt = Mapping[str, Collection[int]]
 
 
 class EvaluationError(ValueError):
@@ -55,7 +57,10 @@ class EvaluationError(ValueError):
 
 
 def evaluate_folder(
-    predictions: Path | str, truth: Path | str, classes: Classes | None = None
+    predictions: Path | str,
+    truth: Path | str,
+    classes: Classes | None = None,
+    looked_at: LookedAt | None = None,
 ) -> dict:
     """Compare the label maps of two folders that pair by file name, whatever their suffixes.
 
@@ -74,11 +79,16 @@ def evaluate_folder(
             f"Predictions: {_some(without_truth)}. Truth: {_some(without_prediction)}. "
             "Give both the image's file name; the suffix may differ"
         )
-    result = evaluate_cases(((case, predicted[case], known[case]) for case in paired), classes)
+    rows = ((case, predicted[case], known[case]) for case in paired)
+    result = evaluate_cases(rows, classes, looked_at)
     return {**result, "without_truth": without_truth, "without_prediction": without_prediction}
 
 
-def evaluate_cases(rows: Iterable[tuple[str, Path, Path]], classes: Classes | None = None) -> dict:
+def evaluate_cases(
+    rows: Iterable[tuple[str, Path, Path]],
+    classes: Classes | None = None,
+    looked_at: LookedAt | None = None,
+) -> dict:
     """Compare pairs (case id, prediction file, truth file).
 
     classes: which class indices are measured and their names; without it every value above
@@ -97,6 +107,8 @@ def evaluate_cases(rows: Iterable[tuple[str, Path, Path]], classes: Classes | No
         pair = _read_pair(case, Path(prediction_path), Path(truth_path))
         prediction, truth, spacing, has_spacing = pair
         indices = names if names is not None else _values(prediction, truth)
+        if looked_at and case in looked_at:
+            indices = [index for index in indices if index in looked_at[case]]
         metrics = measure_case(prediction, truth, spacing, indices)
         measured.append((case, Path(prediction_path), Path(truth_path), metrics))
         dimensions.add(prediction.ndim)

@@ -51,8 +51,11 @@ def _measure(
     known = [case for case in cases if case.reference is not None]
     if not known:
         return None, None
+    partial = [case for case in known if case.truth is None and case.looked_at is not None]
     result = evaluate_cases(
-        [(case.id, files[case.id], case.reference) for case in known], classes=cohort.classes
+        [(case.id, files[case.id], case.reference) for case in known],
+        cohort.classes,
+        {case.id: case.looked_at for case in partial},
     )
     write_metrics(result, run.predictions)
     roles = {case.id: case.role for case in known}

@@ -85,7 +85,8 @@ def size_errors(truth: np.ndarray, predicted: np.ndarray) -> list[SizeError]:
 
     half_width w is the finite-sample 90 % quantile of |true - predicted| / (predicted + slack),
     slack a tenth of the class's mean size: true sizes lie within predicted ± w (predicted + slack)
-    for about nine unseen units of ten (cross-conformal, Vovk 2015).
+    for about nine unseen units of ten (cross-conformal, Vovk 2015). R² is NaN where all true sizes
+    are equal, the percentage where they are 0.
     """
     errors = []
     for column in range(truth.shape[1]):
@@ -96,7 +97,8 @@ def size_errors(truth: np.ndarray, predicted: np.ndarray) -> list[SizeError]:
         relative = np.sort(np.abs(true - guess) / (np.maximum(guess, 0) + ABSOLUTE_SLACK * mean))
         rank = min(len(relative), math.ceil((len(relative) + 1) * COVERAGE)) - 1
         absolute = float(np.abs(true - guess).mean())
-        errors.append(SizeError(float(r2), absolute, 100 * absolute / mean, float(relative[rank])))
+        percent = 100 * absolute / mean if true.any() else math.nan
+        errors.append(SizeError(float(r2), absolute, percent, float(relative[rank])))
     return errors
 
 
@@ -118,14 +120,15 @@ def make_bounds(
 def without_use(errors: list[SizeError] | None, classes: int, rule: str) -> np.ndarray:
     """(classes,) bool: whose estimate is no better than the mean size, or of unknown error.
 
-    Such a class gets the bounds common to all units, 0 to 1.5 times the biggest labeled size: a
-    useless estimate must not do harm. The rule "gamma" (the paper's) believes every estimate.
+    Such a class gets the bounds common to all units, 0 to 1.5 times the biggest labeled size, or
+    none where it is in no labeled case: a useless estimate must not do harm. The rule "gamma" (the
+    paper's) believes every estimate.
     """
     if rule == "gamma":
         return np.zeros(classes, dtype=bool)
     if errors is None:
         return np.ones(classes, dtype=bool)
-    return np.array([error.r2 <= 0 for error in errors])
+    return np.array([not error.r2 > 0 for error in errors])  # NaN: not known
 
 
 def write_estimated(
@@ -164,13 +167,16 @@ def write_estimated(
     useless = without_use(errors, classes - 1, rule)
     widths = np.array([error.half_width for error in errors or []] or [0.0] * (classes - 1))
     everyone = [network for networks in estimators for network in networks]
+    biggest = labeled.max(axis=0)
+    # That a class is in no labeled case does not forbid it elsewhere.
+    common = np.where(biggest > 0, COMMON_FACTOR * biggest, math.inf)
     bounds = {}
     for place, index in enumerate(workshop.unlabeled):
         workshop.count(place, len(workshop.unlabeled))
         predicted = np.maximum(estimate(everyone, index), 0)
         made = make_bounds(predicted, labeled.mean(axis=0), gamma, widths, rule)
         made[:, useless, 0] = 0
-        made[:, useless, 1] = COMMON_FACTOR * labeled.max(axis=0)[useless]
+        made[:, useless, 1] = common[useless]
         bounds[store.cases[index].id] = made
     further = bound_moments(workshop, estimators, held_out, moments, gamma=gamma, rule=rule)
     _write(workshop.products / SIZES_FILE, bounds, {name: each.bounds for name, each in further})
@@ -181,6 +187,8 @@ def write_estimated(
     if useless.any():
         names = ", ".join(np.array(plan.classes)[useless])
         note += f"; not used for {names}: bounded by the biggest labeled size alone"
+    if never := [name for name, size in zip(plan.classes, biggest, strict=True) if size == 0]:
+        note += f"; {', '.join(never)}: in no labeled case, so not bounded"
     workshop.emit(
         "sizes",
         source=source,
@@ -192,8 +200,8 @@ def write_estimated(
         },
         scatter={
             name: {
-                "true": _digits(np.concatenate(truth)[:, k]),
-                "predicted": _digits(np.concatenate(guesses)[:, k]),
+                "true": plain(np.concatenate(truth)[:, k]),
+                "predicted": plain(np.concatenate(guesses)[:, k]),
             }
             for k, name in enumerate(plan.classes)
         }
@@ -242,7 +250,7 @@ def _error_row(error: SizeError | None, gamma: float, rule: str, useless: bool) 
     return {
         "r2": None if math.isnan(error.r2) else round(error.r2, 3),
         "mae": float(f"{error.mean_absolute:.4g}"),
-        "mae_percent": round(error.mean_percent, 1),
+        "mae_percent": None if math.isnan(error.mean_percent) else round(error.mean_percent, 1),
         "relative_width": None if useless else round(width, 3),
     }
 
@@ -251,14 +259,7 @@ def _write(
     path: Path, bounds: dict[str, np.ndarray], further: dict[str, dict[str, np.ndarray]]
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = {"bounds": {case: _digits(values) for case, values in bounds.items()}}
+    tables = {"bounds": {case: plain(values) for case, values in bounds.items()}}
     for name, table in further.items():
         tables[name] = {case: plain(values) for case, values in table.items()}
     write_json(path, tables)
-
-
-def _digits(values: np.ndarray) -> list:
-    """Nested lists with six significant digits: sizes may be of cells or of livers."""
-    if values.ndim == 0:
-        return float(f"{float(values):.6g}")
-    return [_digits(each) for each in values]

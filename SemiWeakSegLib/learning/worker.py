@@ -290,5 +290,5 @@ class _Worker:
 def _with_known_label(case: Case) -> Case:
     """A validation case is measured against its truth; a training case never sees one."""
     if case.role == "validation" and case.truth is not None:
-        return dataclasses.replace(case, label=case.truth)
+        return dataclasses.replace(case, label=case.truth, looked_at=None)
     return case

@@ -10,7 +10,8 @@ from SemiWeakSegLib.methods.size_sources import SizeSources
 from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
 
 PENALTY_HELP = (
-    "relative: measured as a share of the bound; proportion: as a share of the image; "
+    "relative: measured as a share of the bound; proportion: as a share of the image, to which a "
+    "lower bound of a few voxels, as tags give, is nothing; "
     "log_barrier: like relative, but also held off the bounds from inside"
 )
 PENALTIES = ("relative", "proportion", "log_barrier")

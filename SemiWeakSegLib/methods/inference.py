@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from SemiWeakSegLib.methods.kernel import LEAST_SIGMA
 from SemiWeakSegLib.methods.settings import Settings, SettingsError, nearest, setting
 
 WEIGHT_HELP = "what a voxel pays, against -log p of its class, where all its neighbours differ"
@@ -34,7 +35,7 @@ class MeanField(Inference):
     sigma_intensity: float = setting(
         0.1,
         "intensity difference, of a range of 1, that counts as alike",
-        minimum=0.001,
+        minimum=LEAST_SIGMA,
         maximum=10.0,
     )
     iterations: int = setting(10, "passes over the image", minimum=1, maximum=1000)

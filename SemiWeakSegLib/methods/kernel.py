@@ -9,6 +9,10 @@ from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 AUTOMATIC_REACH = 0.08
 """The dense kernel's reach, as a share of the images' mean extent, where none is given."""
 
+LEAST_SIGMA = 0.02
+"""Of intensities, in dense kernels: below it, the levels that they are split into get so many that
+memory and time explode."""
+
 
 @dataclass(frozen=True)
 class CRFKernel(Settings):
@@ -23,7 +27,7 @@ class CRFKernel(Settings):
     sigma_intensity: float = setting(
         0.1,
         "intensity difference, of a range of 1, that counts as alike",
-        minimum=0.001,
+        minimum=LEAST_SIGMA,
         maximum=10.0,
     )
     smoothness: float = setting(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from SemiWeakSegLib.methods.inference import GraphCut, Inference, MeanField
+from SemiWeakSegLib.methods.kernel import LEAST_SIGMA
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
 
@@ -49,7 +50,7 @@ class Refinement(SegmentationSettings):
     sigma_intensity: float = setting(
         0.1,
         "intensity difference, of a range of 1, that counts as alike",
-        minimum=0.001,
+        minimum=LEAST_SIGMA,
         maximum=10.0,
     )
     iterations: int = setting(

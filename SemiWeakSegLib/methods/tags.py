@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from SemiWeakSegLib.methods.constraint_terms import PENALTIES, PENALTY_HELP
 from SemiWeakSegLib.methods.kernel import CRFKernel
 from SemiWeakSegLib.methods.segmentation import SegmentationSettings
 from SemiWeakSegLib.methods.settings import setting
@@ -65,6 +66,8 @@ class Tags(CRFKernel, SizePenalty, SegmentationSettings):
         maximum=1.0,
         used_if={"saliency": ("contrast", "gradient")},
     )
+    # One voxel, all that a tag asks for, is nothing among squared shares of an image.
+    penalty: str = setting("relative", PENALTY_HELP, choices=PENALTIES)
     crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0, title="CRF weight")
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 

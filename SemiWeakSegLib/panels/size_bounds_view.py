@@ -90,13 +90,8 @@ class SizeBoundsView:
         """Bounds from the smallest and the largest size in the labeled cases, with the margin."""
         self.flush()
         margin = float(self.ui.sizeMarginSpinBox.value) / 100.0
-        self._keep(
-            {
-                index: suggested_bounds(sizes, margin)
-                for index, sizes in self._sizes.items()
-                if sizes
-            }
-        )
+        found = {index: suggested_bounds(sizes, margin) for index, sizes in self._sizes.items()}
+        self._keep({index: bounds for index, bounds in found.items() if bounds is not None})
 
     def plot(self) -> None:
         """Draw the sizes of the labeled cases, and show them in a plot view."""

@@ -42,8 +42,8 @@ def termNotes(
         if kind is CandidateTerm and not _excludesClasses(cohort):
             notes.append(
                 _(
-                    "The term '{title}' does nothing: no training case has a box, a class that is "
-                    "absent or one that nobody looked for."
+                    "The term '{title}' does nothing: no training case has a box or a class that "
+                    "is absent."
                 ).format(title=title)
             )
         if not issubclass(kind, SizeSources):
@@ -87,6 +87,4 @@ def statedSizes(cohort: Cohort) -> dict[str, bool]:
 
 def _excludesClasses(cohort: Cohort) -> bool:
     """Whether some voxel of a training case cannot have some class."""
-    return any(
-        case.boxes or case.absent or case.looked_at is not None for case in cohort.by_role("train")
-    )
+    return any(case.boxes or case.absent for case in cohort.by_role("train"))

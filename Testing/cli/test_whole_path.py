@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+from SemiWeakSegLib.cohort import Cohort
 from SemiWeakSegLib.runs import EventLog, RunFolder
 from SemiWeakSegLib.runs.processes import pid_exists
 from SemiWeakSegLib.runs.worker import kill, worker_environment
@@ -141,6 +143,13 @@ class TestWholePath:
         assert 0 <= metrics["mean_dice"] <= 1
         assert set(metrics["per_class"]) == {"anterior", "posterior"}
         assert len(metrics["cases"]) == 4
+
+        study = Cohort.load(cohort)
+        seen = [dataclasses.replace(case, looked_at=(1,)) for case in study.cases]
+        study.with_cases(seen).save(tmp_path / "partly.json")
+        table = ok("evaluate", "predictions", "--truth", "labels", "--cohort", "partly.json")
+        rows = {line.split()[0]: line.split()[-1] for line in table.splitlines() if line}
+        assert (rows["anterior"], rows["posterior"]) == ("4", "0")
 
         assert ok("report", "run").strip().endswith("report.html")
         assert shell("predict", "run", "--cases", "test", cwd=tmp_path).returncode == 3

@@ -47,10 +47,14 @@ class TestBounds:
         assert suggested_bounds([10.0, 0.0], 0.5) == (0.0, 15.0)
         assert suggested_bounds([10.0], 3.0) == (0.0, 40.0)
 
-    @pytest.mark.parametrize(("sizes", "margin"), [([], 0.1), ([1.0], -0.1), ([1.0], math.nan)])
-    def test_need_sizes_and_a_margin(self, sizes, margin):
-        with pytest.raises(ValueError, match=r"no size|margin"):
-            suggested_bounds(sizes, margin)
+    @pytest.mark.parametrize("sizes", [[], [0.0], [0.0, 0.0]])
+    def test_a_class_that_no_case_shows_is_not_bounded(self, sizes):
+        assert suggested_bounds(sizes) is None
+
+    @pytest.mark.parametrize("margin", [-0.1, math.nan])
+    def test_need_a_margin(self, margin):
+        with pytest.raises(ValueError, match="margin"):
+            suggested_bounds([1.0], margin)
 
     def test_are_kept_with_the_cohort(self, tmp_path):
         cohort = with_size_bounds(cohort_on_disk(tmp_path, 1), {1: (5.0, math.inf)})

@@ -97,6 +97,13 @@ class TestMeans:
         assert result["per_class"]["other"]["dice"] is None
         assert result["mean_dice"] == pytest.approx(1.9 / 3)
 
+    def test_a_class_not_looked_at_is_not_counted(self, folders):
+        result = evaluate_folder(*folders, looked_at={"b": (1,), "c": ()})
+        assert [case["mean_dice"] for case in result["cases"]] == pytest.approx([0.9, 1, None])
+        assert result["per_class"]["2"]["n"] == 1
+        named = evaluate_folder(*folders, classes={1: "cavity", 2: "wall"}, looked_at={"b": (1,)})
+        assert named["cases"][1]["per_class"]["wall"] is None
+
     def test_names_from_segment_classes(self, folders):
         classes = [SegmentClass(1, "cavity"), SegmentClass(2, "wall")]
         assert list(evaluate_folder(*folders, classes)["per_class"]) == ["cavity", "wall"]

@@ -95,8 +95,8 @@ class TestCommon:
         sizes = {name: np.count_nonzero(store.arrays(n).label) for n, name in enumerate("ab")}
         found = CommonPrior.from_labeled(store, 0.25).of_case(2, store)[0, :, 0]
         assert found[0].tolist() == pytest.approx([0.75 * sizes["a"], 1.25 * sizes["b"]])
-        # Class 2 was looked at and never there.
-        assert found[1].tolist() == [0, 0]
+        # Class 2 was looked at and never there: elsewhere it may be.
+        assert found[1].tolist() == FREE
         assert mean_lengths(store)[0] == pytest.approx((sum(sizes.values()) / 2) ** (1 / 3))
 
     def test_of_places_the_margin_is_a_share_of_the_length(self, tmp_path):

@@ -216,6 +216,22 @@ class TestStages:
         assert metrics["per_class"]["bright"]["dice"] > 0.6
         assert metrics["per_class"]["dim"]["dice"] > 0.6
 
+    def test_only_what_a_reference_tells_is_measured(self, slices, tmp_path):
+        """A truth tells every class, a label those that were looked at."""
+        cases = [
+            replace(case, looked_at=(1,)) if case.role == "validation" else case
+            for case in slices.cases
+        ]
+        test = next(case for case in cases if case.role == "test")
+        cases.append(replace(test, id="partial", label=test.truth, truth=None, looked_at=(1,)))
+        run = make_run(tmp_path / "run", slices.with_cases(cases), steps=40, predict=("test",))
+        work(run)
+        measured = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
+        found = {case["case"]: case["per_class"] for case in measured["cases"]}
+        assert found[test.id]["dim"] is not None
+        assert found["partial"] == {**found[test.id], "dim": None}
+        assert events(run, "validation")[-1]["per_class"]["dim"] is not None
+
 
 class TestSizeWeight:
     """How hard sizes are held: what is best on slices does harm on volumes."""

@@ -55,8 +55,9 @@ def size_penalty(
         bounds: (B, C, 2), lower and upper bound as proportions. NaN, a lower bound <= 0 and an
             infinite upper bound each mean that there is no bound on that side.
         penalty: one of ``PENALTIES``.
-        slack: proportion added to the bound that divides, one or (B, C); keeps an upper bound of
-            0 finite. A tenth of a class's usual proportion lets small classes count like big ones.
+        slack: proportion added to the bound that divides: one, (B, C), or (B, C, 2) for the lower
+            and the upper one; keeps an upper bound of 0 finite. A tenth of a class's usual
+            proportion lets small classes count like big ones.
         sharpness: of the barrier; grows during a training.
 
     Returns:
@@ -89,19 +90,18 @@ def size_penalty(
     upper = upper.clamp(max=2.0)
     below = (lower - proportions).clamp_min(0)
     above = (proportions - upper).clamp_min(0)
+    slack = slack.to(proportions)
+    ends = slack.unbind(dim=-1) if slack.ndim == bounds.ndim else (slack, slack)
+    low_unit, high_unit = lower + ends[0], upper.clamp_min(0) + ends[1]
     if penalty == "log_barrier":
-        slack = slack.to(proportions)
-        under = barrier_cost((lower - proportions) / (lower + slack), sharpness)
-        over = barrier_cost((proportions - upper) / (upper.clamp_min(0) + slack), sharpness)
+        under = barrier_cost((lower - proportions) / low_unit, sharpness)
+        over = barrier_cost((proportions - upper) / high_unit, sharpness)
         free = torch.isinf(bounds[..., 1]) | torch.isnan(bounds[..., 1])
         cost = torch.where(lower > 0, under, 0.0) + torch.where(free, 0.0, over)
     elif penalty == "relative":
-        slack = slack.to(proportions)
-        below = below / (lower + slack)
-        above = above / (upper.clamp_min(0) + slack)
         # Beyond a violation as big as the bound itself it grows linearly: a class that should be
         # absent would otherwise outweigh all other losses.
-        cost = sum(capped_square(each) for each in (below, above))
+        cost = sum(capped_square(each) for each in (below / low_unit, above / high_unit))
     else:
         cost = below.square() + above.square()
     return cost.sum() / bounded.sum().clamp_min(1)

@@ -54,25 +54,27 @@ class Bounds:
         return self.of(batch)[:, :, 0] / patch_sizes(batch, self.store)[:, None, None]
 
     def slack(self, batch: Batch) -> torch.Tensor:
-        """(B, K) a tenth of each class's mean upper size, as proportions of the patch.
+        """(B, K, 2) what is too small to matter at either end, as proportions of the patch.
 
-        What is too small to matter, class by class; background and classes without an upper
-        bound above 0 get 0.01.
+        A tenth of each class's usual size: the mean of its upper ends above 0, else, at lower
+        ends, of its lower ones. 0.01 where nothing tells, and for background.
         """
-        result = torch.full((len(batch), self.store.plan.num_classes), 0.01)
+        result = torch.full((len(batch), self.store.plan.num_classes, 2), 0.01)
         if not self.rows:
             return result
-        found = SLACK_SHARE * self._mean_upper / patch_sizes(batch, self.store)[:, None]
+        low, high = self._mean_ends.unbind(dim=-1)
+        usual = torch.stack([torch.where(high > 0, high, low), high], dim=-1)
+        found = SLACK_SHARE * usual / patch_sizes(batch, self.store)[:, None, None]
         result[:, 1:] = torch.where(found > 0, found, result[:, 1:])
         return result
 
     @functools.cached_property
-    def _mean_upper(self) -> torch.Tensor:
-        """(classes,) mean of the upper bounds above 0; 0 where a class has none."""
-        rows = np.concatenate([row[:, :, 0, 1] for row in self.rows.values()])
-        highs = torch.tensor(rows, dtype=torch.float32)
-        known = torch.isfinite(highs) & (highs > 0)
-        return torch.where(known, highs, 0.0).sum(dim=0) / known.sum(dim=0).clamp(min=1)
+    def _mean_ends(self) -> torch.Tensor:
+        """(classes, 2) mean over units of the finite ends above 0; 0 where a class has none."""
+        rows = np.concatenate([row[:, :, 0] for row in self.rows.values()])
+        ends = torch.tensor(rows, dtype=torch.float32)
+        known = torch.isfinite(ends) & (ends > 0)
+        return torch.where(known, ends, 0.0).sum(dim=0) / known.sum(dim=0).clamp(min=1)
 
 
 def combine(priors: Sequence[Prior], store: CaseStore, attribute: str = "size") -> Bounds:

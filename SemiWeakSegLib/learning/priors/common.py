@@ -45,6 +45,8 @@ class CommonPrior:
     ) -> CommonPrior | None:
         """Smallest and biggest value in the labeled training cases; None where there are none.
 
+        A class that no labeled case shows is free: that it is nowhere else does not follow.
+
         margin: share by which sizes and spreads may be smaller or bigger than any seen; for
         centroids a share of the object's length (see `mean_lengths`).
         """
@@ -53,6 +55,8 @@ class CommonPrior:
             return None
         ends = free_bounds(values.shape[1:], lowest_of(attribute))
         seen = np.isfinite(values).any(axis=0)
+        if attribute == "size":
+            seen &= np.nan_to_num(values).max(axis=0) > 0
         low = np.where(np.isnan(values), math.inf, values).min(axis=0)
         high = np.where(np.isnan(values), -math.inf, values).max(axis=0)
         if attribute == "centroid":

@@ -45,6 +45,11 @@ class BoxTerm(Term):
             each.index: each.size_bounds for each in context.classes if each.size_bounds is not None
         }
         self.volumes: dict[tuple[int, int], float] = {}
+        if not any(known.boxes for known in context.store.knowledge.values()):
+            context.emit(
+                "warning",
+                message=f"the term '{self.name}' does nothing: no training case has a box",
+            )
         self._warn_of_big_boxes(context)
 
     def _warn_of_big_boxes(self, context: StageContext) -> None:

@@ -24,6 +24,14 @@ class CandidateTerm(Term):
 
     def start(self, context: StageContext) -> None:
         self.knowledge = context.store.knowledge
+        if not self.knowledge:
+            context.emit(
+                "warning",
+                message=(
+                    f"the term '{self.name}' does nothing: no training case has a box or a class "
+                    "that is absent"
+                ),
+            )
         self.seen = [context.store.looked_at(index) for index in range(len(context.store.cases))]
 
     def __call__(self, step: Step) -> torch.Tensor:

@@ -50,16 +50,17 @@ class CRFTerm(Term):
         self.gate_mm = settings.gate_mm or reach
 
     def __call__(self, step: Step) -> torch.Tensor:
-        values = [
-            (self._value(batch, logits), len(batch))
-            for batch, logits in step.halves(self.settings.on)
-        ]
+        values = []
+        for batch, logits in step.halves(self.settings.on):
+            mask = self._taking_part(batch)
+            # A half without any pair has no say in the mean.
+            count = mask.flatten(1).any(dim=1).sum()
+            values.append((self._value(batch, logits, mask), count))
         return mean_over(values, step)
 
-    def _value(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
+    def _value(self, batch: Batch, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         settings, spacing = self.settings, round_spacing(batch.spacing)
         intensity = batch.unit_intensity()[:, :MOST_CHANNELS]
-        mask = self._taking_part(batch)
         if settings.neighbourhood == "dense":
             return dense_crf_loss(logits, intensity, spacing, self.kernels, mask, settings.form)
         sigma = settings.sigma_intensity
