@@ -55,8 +55,18 @@ def step_of(batch, logits):
     return Step(1.0, batch, None, logits, None, torch.nn.Identity(), None, torch.Generator())
 
 
+def context_of(store, folder, said):
+    """Where a stage's terms start; its warnings go into ``said``."""
+
+    def emit(kind, **fields):
+        assert kind == "warning"
+        said.append(fields["message"])
+
+    return StageContext(store.plan, store, folder, torch.device("cpu"), emit=emit)
+
+
 def started(term, store, folder):
-    term.start(StageContext(store.plan, store, folder, torch.device("cpu")))
+    term.start(context_of(store, folder, []))
     return term
 
 
@@ -155,6 +165,14 @@ class TestBoxTerm:
             mask[row, 3 + (row - 2) % 6] = True
         assert self.value(store, tmp_path, mask, size_weight=0.0) == pytest.approx(0, abs=1e-6)
         assert self.value(store, tmp_path, mask, size_weight=0.0, strip_share=0.5) > 0.1
+
+    @pytest.mark.parametrize("penalty", ["relative", "proportion"])
+    def test_an_empty_solid_box_costs_as_much_as_an_empty_flat_one(self, tmp_path, penalty):
+        """Although one voxel of a strip through it is a four-hundredth of the strip."""
+        solid = store_of(tmp_path, (24,) * 3, (24,) * 3, boxes=(box(1, (11.5,) * 3, (20,) * 3),))
+        empty = torch.zeros(24, 24, 24, dtype=torch.bool)
+        found = self.value(solid, tmp_path, empty, size_weight=0.0, penalty=penalty)
+        assert found == pytest.approx(1 / 1.1**2, rel=1e-3)
 
     def test_size_bounds(self, store, tmp_path):
         half = self.filled(rows=slice(2, 6))
@@ -322,7 +340,10 @@ class TestBoxTerm:
     def test_nothing_boxed_is_zero_with_a_gradient_path(self, tmp_path):
         label = np.zeros((6, 12, 12), np.uint8)
         store = store_of(tmp_path, (6, 12, 12), (4, 12, 12), label=label)
-        term = started(BoxTerm(BoxSettings(), 1.0), store, tmp_path)
+        said = []
+        term = BoxTerm(BoxSettings(), 1.0)
+        term.start(context_of(store, tmp_path, said))
+        assert said == ["the term 'boxes' does nothing: no training case has a box"]
         logits = torch.randn(1, 3, 4, 12, 12, requires_grad=True)
         value = term(step_of(batch_of(store), logits))
         value.backward()
@@ -386,6 +407,10 @@ class TestCandidateTerm:
     def test_nothing_known_is_zero(self, tmp_path):
         store = store_of(tmp_path, (6, 12, 12), (6, 12, 12), label=np.zeros((6, 12, 12), np.uint8))
         logits = torch.randn(1, 3, 6, 12, 12, requires_grad=True)
-        value = self.value(store, tmp_path, batch_of(store), logits)
+        said = []
+        term = CandidateTerm(CandidateSettings(), 1.0)
+        term.start(context_of(store, tmp_path, said))
+        assert ["the term 'candidates' does nothing" in each for each in said] == [True]
+        value = term(step_of(batch_of(store), logits))
         value.backward()
         assert value.item() == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,16 @@ class TestGate:
         value.backward()
         touched = logits.grad.abs().sum(dim=1) > 0
         assert torch.equal(touched, mask)
+
+    def test_a_half_that_the_gate_shuts_out_does_not_dilute_the_other(self, step):
+        made, context = step
+        bare = dataclasses.replace(made.labeled, label=torch.full_like(made.labeled.label, 255))
+        logits = made.student(bare.image)
+        both = dataclasses.replace(made, unlabeled=bare, unlabeled_logits=logits)
+        term = CRFTerm(settings.CRFTerm(on="all", gate="annotated", gate_mm=2.0), 1.0)
+        term.start(context)
+        assert term(made).item() > 0
+        torch.testing.assert_close(term(both), term(made))
 
     def test_the_reach_of_the_kernel_is_taken_where_none_is_given(self, step):
         term = CRFTerm(settings.CRFTerm(gate="annotated", sigma_space_mm=4.0), 1.0)

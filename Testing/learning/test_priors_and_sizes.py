@@ -270,6 +270,22 @@ class TestBounds:
         assert not found[:, 2].any()
         assert found[:, 1, 1].isinf().all()
 
+    @pytest.mark.parametrize("penalty", ["relative", "log_barrier"])
+    def test_a_present_tag_of_a_class_that_vanished_costs(self, tmp_path, penalty):
+        """One voxel is all it asks for, and next to nothing of the patch."""
+        store = self.store(tmp_path, self.cases(tmp_path, present=(1,), absent=(2,)))
+        bounds, batch = stated(store), draw(store)
+        ends, slack = bounds.proportions(batch), bounds.slack(batch)
+        nothing, one = torch.zeros(3, 3), torch.tensor([0.0, 1 / 24**3, 0.0]).repeat(3, 1)
+        costs = [size_penalty(each, ends, penalty, slack).item() for each in (nothing, one)]
+        # A mean over two bounded classes, of which the absent one keeps its bound.
+        assert costs[0] - costs[1] > 0.3
+        if penalty == "relative":
+            assert costs == pytest.approx([1 / 1.1**2 / 2, 0], rel=1e-4)
+        # What is there of an absent class is measured against the image, not against a voxel.
+        stray = torch.tensor([0.0, 1.0, 0.005]).repeat(3, 1)
+        assert size_penalty(stray, ends, "relative", slack).item() == pytest.approx(0.25 / 2)
+
     def test_of_a_stack_of_slices_each_holds_to_the_upper_end(self, tmp_path):
         case = self.cases(tmp_path, sizes={1: (600.0, 900.0)}, absent=(2,))
         store = self.store(tmp_path, case, dimensions=2)
@@ -394,6 +410,21 @@ class TestWriting:
         stored = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))["bounds"]
         right = disc(4)
         assert stored["c1"][0][0][0] == pytest.approx((right + 16 * 18) / 2, rel=1e-3)
+
+    @pytest.mark.parametrize("folds", [[[0, 1], [2]], [[], []]])
+    def test_a_class_in_no_labeled_case_is_not_forbidden_elsewhere(self, tmp_path, folds):
+        shop, events = self.build(tmp_path, [3, 4, 5, 6], [0, 1, 2])
+        network = Threshold([50, 150])
+        write_estimated(
+            shop, [[network], [network]], folds, gamma=0.1, rule="wider", source="segmenter"
+        )
+        assert "two: in no labeled case, so not bounded" in events[0]["note"]
+        json.dumps(events[0], allow_nan=False)
+        path = shop.products / "sizes.json"
+        stored = json.loads(path.read_text(encoding="utf-8"))["bounds"]
+        assert stored["c3"][0][1] == [0, None]
+        ends = RegressedPrior(path).of_case(3, shop.store)
+        assert ends[0, 1, 0].tolist() == [0, math.inf]
 
     def test_one_labeled_case_says_that_no_error_is_known(self, tmp_path):
         shop, events = self.build(tmp_path, [3, 4], [0])
