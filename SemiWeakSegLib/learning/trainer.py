@@ -78,14 +78,16 @@ class StageTrainer:
             with torch.no_grad():
                 self.stage.initialise(network, self.workshop)
         self.processes.copy_from_main(network)
-        self.weights = InTraining(network, self.settings, self.device, self._decay())
+        self.weights = InTraining(network, self.settings, self.device, self._decay(0.0))
         self.network, self.average = network, self.weights.average
 
-    def _decay(self) -> float:
+    def _decay(self, progress: float) -> float:
         """The average's decay: never a memory longer than a twentieth of the stage."""
-        if self.clock.budget.steps is None:
-            return self.settings.average_decay
-        window = max(1.0, AVERAGE_SHARE * self.clock.budget.steps)
+        steps = self.clock.budget.steps
+        if steps is None:
+            # The progress is that of all processes, whose averages must stay the same.
+            steps = self.clock.step / max(progress, 1e-9)
+        window = max(1.0, AVERAGE_SHARE * steps)
         return min(self.settings.average_decay, 1.0 - 1.0 / window)
 
     def _make_terms(self) -> None:
@@ -187,6 +189,7 @@ class StageTrainer:
         context = self._forward(*batches, progress)
         total = self._weigh(context)
         rate = self.settings.learning_rate * cosine_rate(progress)
+        self.average.decay = self._decay(progress)
         self.weights.update(total, rate, self.processes)
         for term in self.terms:
             term.after_step(context)

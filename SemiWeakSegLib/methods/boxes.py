@@ -44,3 +44,14 @@ class Boxes(CRFKernel, BoxBounds, SegmentationSettings):
         0.0, "weight of the entropy of voxels without annotation", minimum=0.0
     )
     ramp: float = setting(0.3, RAMP_HELP + " (CRF and entropy)", minimum=0.0, maximum=1.0)
+
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """All of its terms that have a weight."""
+        weights = {
+            "candidates": self.candidates_weight,
+            "boxes": self.box_weight,
+            self.kind_of("dense"): self.crf_weight,
+            "entropy": self.entropy_weight,
+        }
+        return tuple(kind for kind, weight in weights.items() if weight > 0)

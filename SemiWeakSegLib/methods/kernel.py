@@ -61,3 +61,8 @@ class CRFKernel(Settings):
         title="Gate reach",
         used_if={"gate": ("unlabeled", "annotated")},
     )
+
+    def kind_of(self, neighbourhood: str) -> str:
+        """What a term of this kernel with a dense or a grid neighbourhood is called in curves."""
+        kind = "normalised_cut" if self.form == "normalised_cut" else "crf"
+        return kind if neighbourhood == "dense" else f"{kind}_grid"

@@ -144,18 +144,20 @@ def by_family(kinds: Mapping[str, K]) -> dict[str, list[K]]:
 def conflicts(settings: SegmentationSettings | None, terms: Sequence[TermRequest]) -> list[str]:
     """Why a method and extra terms cannot be trained together, one sentence each.
 
-    A run has one teacher; each term is there once, and not beside a method that is that term.
+    A run has one teacher; each kind of term is there once, and not beside a method that has it.
     Without ``settings`` (they are not known, or wrong) the terms are compared with each other.
     """
-    names = [term.name for term in terms]
+    kinds = [term.settings.kind for term in terms]
     problems = [
-        f"the term {name} is added twice" for name in dict.fromkeys(names) if names.count(name) > 1
+        f"the term {kind} is added twice" for kind in dict.fromkeys(kinds) if kinds.count(kind) > 1
     ]
-    if settings is not None and settings.name in names:
-        problems.append(
-            f"the method {settings.name} has the term {settings.name} already: change the "
-            "settings of the method instead of adding it"
-        )
+    if settings is not None:
+        problems += [
+            f"the method {settings.name} has the term {kind} already: change the settings of the "
+            "method instead of adding it"
+            for kind in dict.fromkeys(kinds)
+            if kind in settings.own_terms
+        ]
     asked = [(f"the term {term.name}", term.settings.learns_from) for term in terms]
     if settings is not None:
         asked.insert(0, (f"the method {settings.name}", settings.learns_from))

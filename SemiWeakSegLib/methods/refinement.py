@@ -87,6 +87,11 @@ class Refinement(SegmentationSettings):
         maximum=1.0,
     )
 
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """What boxes and tags exclude."""
+        return ("candidates",)
+
     def inference_settings(self) -> Inference:
         """What is to be done to the predictions."""
         if self.inference == "graph_cut":

@@ -34,3 +34,14 @@ class ScribbleCRF(CRFKernel, SegmentationSettings):
         0.0, "weight of the entropy of voxels without annotation", minimum=0.0
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
+
+    @property
+    def neighbourhoods(self) -> tuple[str, ...]:
+        """The neighbourhoods that it has a CRF of."""
+        return ("dense", "grid") if self.neighbourhood == "both" else (self.neighbourhood,)
+
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """A CRF of each neighbourhood, and entropy where it has a weight."""
+        crfs = map(self.kind_of, self.neighbourhoods if self.crf_weight > 0 else ())
+        return (*crfs, *(("entropy",) if self.entropy_weight > 0 else ()))

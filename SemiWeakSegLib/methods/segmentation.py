@@ -47,6 +47,11 @@ class SegmentationSettings(Settings):
         teacher = getattr(self, "teacher", None)
         return teacher if teacher in TEACHERS else None
 
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """The kinds (`TermSettings.kind`) of addable terms that it trains with already."""
+        return (self.name,)
+
     learning_rate: float = setting(3e-3, "step size of the optimiser", minimum=1e-7, maximum=1.0)
     weight_decay: float = setting(1e-5, "decoupled weight decay", minimum=0.0, maximum=1.0)
     cross_entropy_weight: float = setting(

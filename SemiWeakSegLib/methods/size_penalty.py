@@ -24,6 +24,11 @@ class SizePenalty(Settings):
     def whole_images(self) -> bool:
         return True
 
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """The size bounds, where they have a weight."""
+        return () if self.size_weight == 0 else ("size",)
+
 
 @dataclass(frozen=True)
 class EstimatedBounds(SizePenalty):
@@ -53,3 +58,8 @@ class EstimatedBounds(SizePenalty):
     def moments(self) -> tuple[str, ...]:
         """The attributes beside the size."""
         return tuple(self.attributes.split("_")[1:])
+
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """Bounds on sizes, and those on places and extents where they are estimated."""
+        return (*super().own_terms, *(("moments",) if self.moments else ()))

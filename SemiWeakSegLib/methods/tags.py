@@ -71,6 +71,12 @@ class Tags(CRFKernel, SizePenalty, SegmentationSettings):
     crf_weight: float = setting(3.0, "weight of the CRF loss", minimum=0.0, title="CRF weight")
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
+    @property
+    def own_terms(self) -> tuple[str, ...]:
+        """Its CRF and the bounds by tags, where they have a weight."""
+        crf = (self.kind_of("dense"),) if self.crf_weight > 0 else ()
+        return (*super().own_terms, *crf)
+
     def validate(self) -> list[str]:
         """Field problems, and a background that would reach into the seeds."""
         problems = super().validate()

@@ -27,6 +27,11 @@ class TermSettings(Settings):
     family: ClassVar[str]
 
     @property
+    def kind(self) -> str:
+        """What curves call it; a run has one of a kind. Another form may be another kind."""
+        return self.name
+
+    @property
     def usual_weight(self) -> float:
         """The weight that is taken where none is given; of another form it may be another."""
         return self.default_weight

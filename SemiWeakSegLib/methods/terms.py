@@ -47,6 +47,11 @@ class CRFTerm(CRFKernel, TermSettings):
     )
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
+    @property
+    def kind(self) -> str:
+        """Potts and normalised cut, of voxels far and near, are terms of their own."""
+        return self.kind_of(self.neighbourhood)
+
 
 __all__ = [
     "RAMP_HELP",

@@ -434,7 +434,7 @@ class TestWatch:
     def note(self, watch, real, other, windows=1, present=1.0):
         hits = torch.tensor([real, 1.0, other, 1.0]) * present
         for _ in range(windows * adversary.WINDOW):
-            watch.note(hits)
+            watch.note(hits, 0.5)
 
     @pytest.mark.parametrize(
         "real, other, words",
@@ -463,8 +463,17 @@ class TestWatch:
     def test_a_window_that_is_not_full_says_nothing(self, store):
         watch, said = self.watch(store)
         for _ in range(adversary.WINDOW - 1):
-            watch.note(torch.ones(4))
+            watch.note(torch.ones(4), 0.5)
         assert not said
+
+    @pytest.mark.parametrize("steps, judged", [(40, [10, 10, 10]), (165, [18, 18]), (900, [])])
+    def test_a_short_stage_is_judged_by_a_tenth_of_it(self, store, steps, judged):
+        watch, _ = self.watch(store)
+        found = []
+        watch._judge = lambda right, over: found.append(over)
+        for step in range(36):
+            watch.note(torch.ones(4), 0.2 + step / steps)
+        assert found == judged
 
     def test_a_window_without_maps_says_nothing(self, store):
         watch, said = self.watch(store)
@@ -494,7 +503,7 @@ class TestWatch:
         watch, said = self.watch(store)
         self.note(watch, 1.0, 1.0)
         for _ in range(7):
-            watch.note(torch.ones(4))
+            watch.note(torch.ones(4), 0.5)
         again, more = self.watch(store)
         again.load_state_dict(watch.state_dict())
         assert again.steps == 7
@@ -502,9 +511,12 @@ class TestWatch:
         assert len(said) == 1
         assert not more
 
-    def test_nothing_is_judged_before_the_weight_is_up(self, store):
-        term = started(AdversarialTerm(ramp=0.3, **SMALL), store)
-        for progress, expected in ((0.29, 0), (0.31, 1)):
+    @pytest.mark.parametrize("ramp, from_then", [(0.3, 0.3), (1.0, 0.5)])
+    def test_nothing_is_judged_before_the_weight_is_up_or_half_the_stage_over(
+        self, store, ramp, from_then
+    ):
+        term = started(AdversarialTerm(ramp=ramp, **SMALL), store)
+        for progress, expected in ((from_then - 0.01, 0), (from_then + 0.01, 1)):
             step = step_of(store, progress=progress)
             term(step)
             term.after_step(step)

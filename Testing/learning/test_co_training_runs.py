@@ -119,11 +119,16 @@ class TestLearning:
         assert "the same labeled cases" in run.read_plan()["notes"][-1]
 
     def test_scribbles_and_terms_of_other_methods_go_with_it(self, slices, tmp_path):
-        texts = ("entropy:0.1,on=all", "crf:0.1", "pseudo_label:1,teacher=frozen")
+        texts = ("entropy:0.1,on=all", "crf:0.1", "pseudo_label:1,teacher=frozen", "mixup")
         terms = [parse_term(text).to_dict() for text in texts]
         run = make_run(tmp_path / "run", slices, "co_training", plan=NARROW[2], terms=terms)
         assert work(run) == "finished"
         assert [event["name"] for event in stages(run)] == ["teacher", "segment"]
+        log = EventLog(run.events_path).read()[0]
+        (said,) = [event["message"] for event in log if event["kind"] == "warning"]
+        assert said.startswith(
+            "pseudo_label and mixup: every network learns from the labels of all"
+        )
 
     def test_terms_with_weight_0_are_left_out(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)

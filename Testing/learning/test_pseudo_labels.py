@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.batches import make_augmentation
 from SemiWeakSegLib.learning.pseudo_labels import (
     MEMORY,
     ClassBalancedLabeler,
@@ -19,10 +21,11 @@ from SemiWeakSegLib.learning.pseudo_labels import (
     threshold_labels,
 )
 from SemiWeakSegLib.learning.saved_model import load_tensors
-from SemiWeakSegLib.learning.terms import PseudoLabelTerm
+from SemiWeakSegLib.learning.terms import PseudoLabelTerm, Step
 from SemiWeakSegLib.learning.worker import work
 from SemiWeakSegLib.methods import terms as settings
 from SemiWeakSegLib.runs.events import EventLog
+from Testing.learning.steps import make_batch, make_context, make_step, smooth_images
 from Testing.learning.tiny import make_cohort, make_run
 
 pytestmark = pytest.mark.usefixtures("one_thread", "no_report")
@@ -254,7 +257,40 @@ class TestSpreadPlaces:
             assert counts.max() <= 40
 
 
+class Counting(nn.Conv2d):
+    """A network that keeps what it is asked."""
+
+    def __init__(self):
+        super().__init__(1, 3, 1)
+        self.asked = []
+
+    def forward(self, image):
+        self.asked.append(image)
+        return super().forward(image)
+
+
 class TestTerm:
+    @pytest.mark.parametrize("strong", [True, False])
+    def test_of_scribbled_patches_a_strong_view_is_made(self, strong):
+        """Supervision wants the weak one; a teacher's answer to that is learned on another."""
+        image = smooth_images((12, 12))
+        label = torch.full((2, 12, 12), 255)
+        label[:, :3] = 1
+        plan_context, _ = make_context((12, 12))
+        plan_context.augmentation = make_augmentation("strong", plan_context.plan)
+        plan_context.store = SimpleNamespace(entries=[])
+        student = Counting()
+        term = PseudoLabelTerm(
+            settings.PseudoLabelTerm(strong_view=strong, teacher="own", threshold=0.0), 1.0
+        )
+        term.start(plan_context)
+        step = make_step(student, make_batch(image, label), None)
+        student.asked.clear()
+        term(step).backward()
+        assert len(student.asked) == strong
+        assert not any(torch.equal(each, image) for each in student.asked)
+        assert student.weight.grad.abs().sum() > 0
+
     def test_acts_where_it_is_told(self):
         term = PseudoLabelTerm(settings.PseudoLabelTerm(on="unlabeled_cases"), 1.0)
         asked = []
@@ -296,7 +332,12 @@ SMALL = {"channels": [8, 8, 16, 16], "batch_labeled": 2, "batch_unlabeled": 2}
 class TestTraining:
     @pytest.mark.parametrize(
         ("method", "values"),
-        [("pseudo_label", {"teacher": "own", "threshold": 0.8}), ("entropy", {})],
+        [
+            ("pseudo_label", {"teacher": "own", "threshold": 0.8}),
+            ("pseudo_label", {"teacher": "frozen", "first_share": 0.5}),
+            ("proposals", {}),
+            ("entropy", {}),
+        ],
     )
     def test_it_beats_chance_quickly(self, method, values, cohort, tmp_path):
         asked = {"settings": values, "steps": 40, "plan": SMALL, "predict": ("test",)}
@@ -308,6 +349,7 @@ class TestTraining:
         ("method", "values"),
         [
             ("pseudo_label", {"selection": "class_balanced"}),
+            ("pseudo_label", {"teacher": "frozen"}),
             ("cutmix", {"selection": "class_balanced"}),
             ("cutmix", {"threshold": 0.6, "on": "unlabeled_cases", "teacher": "own"}),
         ],
@@ -342,6 +384,73 @@ class TestTraining:
         expected = load_tensors(whole.model / "weights.pt")
         found = load_tensors(broken.model / "weights.pt")
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What the terms of every step of the last stage were given, with the student's gradients."""
+    steps = []
+    weigh = trainer.StageTrainer._weigh
+
+    def watched(self, step):
+        if self.stage.name == "segment":
+            steps.append(step)
+            if step.unlabeled_logits is not None:
+                step.unlabeled_logits.retain_grad()
+        return weigh(self, step)
+
+    monkeypatch.setattr(trainer.StageTrainer, "_weigh", watched)
+    return steps
+
+
+class TestSteps:
+    """What the loop hands to the terms of these methods."""
+
+    @pytest.mark.parametrize("strong", [True, False])
+    def test_the_student_sees_a_strong_view_of_unlabeled_patches(
+        self, cohort, tmp_path, seen, strong
+    ):
+        asked = {"settings": {"strong_view": strong}, "steps": 2, "plan": SMALL}
+        work(make_run(tmp_path / "run", cohort, "pseudo_label", **asked))
+        for step in seen:
+            assert (step.unlabeled.image is step.unlabeled.weak_image) is not strong
+            assert step.labeled.image is step.labeled.weak_image
+
+    def test_a_frozen_teacher_is_the_first_network_and_stays(
+        self, cohort, tmp_path, seen, monkeypatch
+    ):
+        answered = []
+        ask = Step.ask_teacher
+
+        def watched(self, image):
+            answered.append(
+                {name: each.clone() for name, each in self.teacher.state_dict().items()}
+            )
+            return ask(self, image)
+
+        monkeypatch.setattr(Step, "ask_teacher", watched)
+        run = make_run(
+            tmp_path / "run",
+            cohort,
+            "pseudo_label",
+            settings={"teacher": "frozen", "first_share": 0.5},
+            steps=12,
+            plan=SMALL,
+        )
+        work(run)
+        first = load_tensors(run.checkpoints / "teacher.pt")["network"]
+        assert len(answered) >= len(seen) == 6
+        for state in (answered[0], answered[-1]):
+            assert all(torch.equal(state[name], value) for name, value in first.items())
+        student = seen[-1].student.state_dict()
+        weights = [name for name in first if name.endswith("conv.weight")]
+        assert not any(torch.equal(student[name], first[name]) for name in weights)
+
+    def test_proposals_are_learned(self, cohort, tmp_path, seen):
+        work(make_run(tmp_path / "run", cohort, "proposals", steps=4, plan=SMALL))
+        for step in seen:
+            assert (step.unlabeled.label != 255).any()
+            assert step.unlabeled_logits.grad.abs().sum() > 0
 
 
 class TestProposals:

@@ -12,6 +12,7 @@ import torch
 
 from SemiWeakSegLib.cohort.images import read_label, write_label
 from SemiWeakSegLib.learning import trainer
+from SemiWeakSegLib.learning.in_training import InTraining
 from SemiWeakSegLib.learning.predict import predict_run
 from SemiWeakSegLib.learning.recipes.sizes import size_terms
 from SemiWeakSegLib.learning.saved_model import load_tensors
@@ -215,6 +216,26 @@ class TestStages:
         metrics = json.loads((run.predictions / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["per_class"]["bright"]["dice"] > 0.6
         assert metrics["per_class"]["dim"]["dice"] > 0.6
+
+    @pytest.mark.parametrize("budget", [{"steps": 40}, {"steps": None, "minutes": 0.02}])
+    def test_the_average_remembers_no_more_than_a_share_of_the_stage(
+        self, slices, tmp_path, monkeypatch, budget
+    ):
+        """Also where the budget is time and the number of steps is not known beforehand."""
+        monkeypatch.setattr(trainer, "AVERAGE_SHARE", 0.5)
+        decays = []
+        update = InTraining.update
+
+        def watched(self, *arguments):
+            decays.append(self.average.decay)
+            update(self, *arguments)
+
+        monkeypatch.setattr(InTraining, "update", watched)
+        run = make_run(tmp_path / "run", slices, settings={"average_decay": 0.99}, **budget)
+        assert work(run) == "finished"
+        memory = max(1.0, 0.5 * len(decays))
+        assert 1 / (1 - decays[-1]) == pytest.approx(memory, rel=0.3)
+        assert (len(set(decays)) == 1) is ("minutes" not in budget)
 
     def test_only_what_a_reference_tells_is_measured(self, slices, tmp_path):
         """A truth tells every class, a label those that were looked at."""

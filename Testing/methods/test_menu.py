@@ -138,6 +138,45 @@ class TestConflicts:
         (sentence,) = self.conflicts("entropy", "entropy")
         assert "the method entropy has the term entropy already" in sentence
 
+    @pytest.mark.parametrize(
+        ("method", "values", "term"),
+        [
+            ("scribble_crf", {}, "crf"),
+            ("scribble_crf", {"neighbourhood": "both"}, "crf,neighbourhood=grid"),
+            ("scribble_crf", {"entropy_weight": 0.1}, "entropy"),
+            ("boxes", {}, "boxes"),
+            ("boxes", {}, "candidates"),
+            ("boxes", {}, "crf"),
+            ("constrained", {}, "size"),
+            ("curriculum_size", {}, "size"),
+            ("oracle_size", {"attributes": "size_centroid"}, "moments"),
+            ("tags", {}, "size"),
+            ("tags", {}, "crf"),
+            ("refinement", {}, "candidates"),
+        ],
+    )
+    def test_a_method_of_several_terms_has_each_of_them_once(self, method, values, term):
+        (sentence,) = conflicts(get(method)(**values), [parse_term(term)])
+        assert "already: change the settings of the method" in sentence
+
+    @pytest.mark.parametrize(
+        ("method", "values", "term"),
+        [
+            ("scribble_crf", {}, "crf,form=normalised_cut"),
+            ("scribble_crf", {}, "crf,neighbourhood=grid"),
+            ("scribble_crf", {"crf_weight": 0.0}, "crf"),
+            ("scribble_crf", {}, "entropy"),
+            ("boxes", {"crf_weight": 0.0}, "crf"),
+            ("curriculum_size", {}, "moments"),
+            ("tags", {"size_weight": 0.0}, "size"),
+        ],
+    )
+    def test_other_forms_and_what_has_no_weight_may_be_added(self, method, values, term):
+        assert conflicts(get(method)(**values), [parse_term(term)]) == []
+
+    def test_a_kernel_cut_is_two_terms(self):
+        assert self.conflicts("supervised", "crf", "crf,form=normalised_cut") == []
+
     def test_terms_are_compared_where_the_method_s_settings_are_wrong(self):
         assert len(self.conflicts("", "ict", "pseudo_label,teacher=frozen")) == 1
 

@@ -111,6 +111,16 @@ def make_stages(
         labeled = set(final.labeled)
         final.unlabeled = [index for index in workshop.unlabeled if index not in labeled]
     frozen = "frozen" in {term.teacher for term in [*own_terms(), *added]}
+    if any(getattr(term, "subsets", None) for term in own_terms()):
+        shared = [term.name for term in added if term.reads_labels or term.teacher == "frozen"]
+        if shared:
+            workshop.emit(
+                "warning",
+                message=(
+                    f"{' and '.join(shared)}: every network learns from the labels of all cases "
+                    "by this, so the networks of co-training no longer differ by their labels"
+                ),
+            )
     if frozen and final.frozen_teacher is None:
         # It learns from what the last stage will learn from: seeds, labels of a round.
         first = first_segmenter(

@@ -28,10 +28,9 @@ def supervised(settings: Supervised, workshop: Workshop) -> list[Stage]:
 def scribble_crf(settings: ScribbleCRF, workshop: Workshop) -> list[Stage]:
     def terms() -> list[Term]:
         made: list[Term] = [supervision(settings)]
-        kinds = ["dense", "grid"] if settings.neighbourhood == "both" else [settings.neighbourhood]
-        for kind in kinds:
+        for each in settings.neighbourhoods:
             made.append(
-                crf_term(settings, settings.crf_weight, neighbourhood=kind, ramp=settings.ramp)
+                crf_term(settings, settings.crf_weight, neighbourhood=each, ramp=settings.ramp)
             )
         if settings.entropy_weight > 0:
             entropy = term_settings.EntropyTerm(on="unlabeled_voxels", ramp=settings.ramp)

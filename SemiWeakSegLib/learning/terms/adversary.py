@@ -12,11 +12,13 @@ from ..losses.adversarial import discriminator_loss, fooling_loss, gradient_pena
 from ..networks import on_device
 from .base import StageContext, Step
 
-# Steps over which it is seen how often the discriminator is right, and the limits of that.
+# Steps over which it is seen how often the discriminator is right, and the limits of that; of
+# short stages this share of them, but not fewer than so many.
 WINDOW = 100
+WINDOW_SHARE, FEWEST = 0.1, 10
 WINS, LOSES = 0.98, 0.52
-# The game is not judged before: both networks are still new.
-WARM_UP = 0.1
+# The game is not judged before: both networks are still new. A ramp may end later than it is.
+WARM_UP, LATEST = 0.1, 0.5
 # Of the usual scores of a critic, which wander as it learns.
 MEMORY = 0.95
 
@@ -101,10 +103,10 @@ class Adversary:
             coming = self.average(torch.stack(means))
             self.usual = MEMORY * self.usual + (1 - MEMORY) * coming
         self.updates += 1
-        if step.progress >= max(ramp, WARM_UP):
+        if step.progress >= min(max(ramp, WARM_UP), LATEST):
             real_right = _share(self.realness(of_real) > 0.5, real_mask)
             fake_right = _share(self.realness(of_fake) <= 0.5, fake_mask)
-            self.watch.note(torch.stack([*real_right, *fake_right]))
+            self.watch.note(torch.stack([*real_right, *fake_right]), step.progress)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values."""
@@ -137,20 +139,24 @@ class Watch:
         # Hits on real maps, steps with real maps, hits on others, steps with others.
         self.sums = torch.zeros(4, device=context.device)
         self.steps = 0
+        self.begun: float | None = None
         self.said: list[str] = []
 
-    def note(self, hits: torch.Tensor) -> None:
-        """(4,) of one step, as in ``sums``."""
+    def note(self, hits: torch.Tensor, progress: float) -> None:
+        """(4,) of one step, as in ``sums``, and how far the stage is."""
         self.sums = self.sums + hits
         self.steps += 1
-        if self.steps < WINDOW:
+        self.begun = progress if self.begun is None else self.begun
+        is_short = self.steps >= FEWEST and progress - self.begun >= WINDOW_SHARE
+        if self.steps < WINDOW and not is_short:
             return
+        steps = self.steps
         real, with_real, other, with_other = self.context.average(self.sums).tolist()
-        self.sums, self.steps = torch.zeros_like(self.sums), 0
+        self.sums, self.steps, self.begun = torch.zeros_like(self.sums), 0, None
         if with_real > 0 and with_other > 0:
-            self._judge(0.5 * (real / with_real + other / with_other))
+            self._judge(0.5 * (real / with_real + other / with_other), steps)
 
-    def _judge(self, right: float) -> None:
+    def _judge(self, right: float, steps: int) -> None:
         settings = self.settings
         rate = settings.discriminator_rate
         # The slope of a critic does not vanish where it is always right.
@@ -158,7 +164,7 @@ class Watch:
             self._say(
                 "wins",
                 f"the discriminator of {self.name} was right in {100 * right:.1f} % of its cases "
-                f"over {WINDOW} steps: one that always wins teaches little. Give it a smaller "
+                f"over {steps} steps: one that always wins teaches little. Give it a smaller "
                 f"discriminator_rate ({rate / 3:.2g}){self._if_always_right()}, or set criterion "
                 "to wasserstein",
             )
@@ -166,7 +172,7 @@ class Watch:
             self._say(
                 "loses",
                 f"the discriminator of {self.name} was right in {100 * right:.1f} % of its cases "
-                f"over {WINDOW} steps, no better than by guessing: either the maps are alike by "
+                f"over {steps} steps, no better than by guessing: either the maps are alike by "
                 "now, or it is too weak. If the results are poor, give it a greater "
                 f"discriminator_rate ({rate * 3:.2g}) or discriminator_width "
                 f"({2 * settings.discriminator_width})"
@@ -186,11 +192,16 @@ class Watch:
             self.context.emit("warning", message=message)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sums": self.sums, "steps": self.steps, "said": list(self.said)}
+        return {
+            "sums": self.sums,
+            "steps": self.steps,
+            "begun": self.begun,
+            "said": list(self.said),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.sums = state["sums"].to(self.sums)
-        self.steps, self.said = state["steps"], list(state["said"])
+        self.steps, self.begun, self.said = state["steps"], state["begun"], list(state["said"])
 
 
 def _share(values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -109,7 +109,8 @@ class Term:
     ``weight`` × sigmoid ramp over the first ``ramp`` of the stage. ``teacher``: whom it learns
     from, "ema" (the moving average of the weights), "frozen" (a first-stage network) or None.
     ``reads_unlabeled``: of one that uses unlabeled patches, whether it reads the student's logits
-    of them; a pass that nobody reads is not made. A term that owns modules trains them in
+    of them; a pass that nobody reads is not made. ``reads_labels``: whether the student learns the
+    annotation of labeled patches by it. A term that owns modules trains them in
     ``after_step`` and names them in ``state_dict``.
     """
 
@@ -118,6 +119,7 @@ class Term:
     reads_unlabeled = True
     teacher: str | None = None
     uses_strong_view = False
+    reads_labels = False
 
     def __init__(self, weight: float = 1.0, ramp: float = 0.0):
         self.weight = weight

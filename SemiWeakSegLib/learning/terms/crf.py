@@ -35,8 +35,7 @@ class CRFTerm(Term):
     def __init__(self, settings: CRFSettings, weight: float):
         super().__init__(weight, settings.ramp)
         self.settings = settings
-        name = "normalised_cut" if settings.form == "normalised_cut" else "crf"
-        self.name = name if settings.neighbourhood == "dense" else f"{name}_grid"
+        self.name = settings.kind
         self.uses_unlabeled = settings.on == "all"
         self.kernels: list[Kernel] = []
         self.gate_mm = settings.gate_mm

@@ -8,10 +8,10 @@ import torch
 
 from ...cohort import UNLABELED
 from ...methods.terms import CutMixTerm as CutMixSettings
-from ..batches import Batch, make_augmentation
+from ..batches import Batch
 from ..intensity import perturb
 from ..losses.partial import partial_cross_entropy, partial_dice_loss
-from .base import StageContext, Step
+from .base import Step
 from .pseudo_label import LabelingTerm
 
 
@@ -65,6 +65,7 @@ class CutMixTerm(LabelingTerm):
     """
 
     name = "cutmix"
+    reads_labels = True
 
     settings: CutMixSettings
 
@@ -72,11 +73,6 @@ class CutMixTerm(LabelingTerm):
         super().__init__(settings, weight)
         # What the student learns from are passes on mixed images.
         self.reads_unlabeled = self.teacher is None
-
-    def start(self, context: StageContext) -> None:
-        super().start(context)
-        augmentation = context.augmentation or make_augmentation("none", context.plan)
-        self.strong = augmentation.strong
 
     def __call__(self, step: Step) -> torch.Tensor:
         self.labeler.at(step.progress)

@@ -19,6 +19,7 @@ class MixUpTerm(Term):
     """
 
     name = "mixup"
+    reads_labels = True
 
     def __init__(self, settings: MixUpSettings, weight: float):
         super().__init__(weight, settings.ramp)

@@ -9,7 +9,8 @@ import torch
 from ...cohort import UNLABELED
 from ...methods.terms import CutMixTerm as CutMixSettings
 from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
-from ..batches import Batch
+from ..batches import Batch, make_augmentation
+from ..intensity import perturb
 from ..losses.partial import partial_cross_entropy
 from ..pseudo_labels import Teacher, make_labeler
 from .base import StageContext, Step, Term, mean_over
@@ -33,6 +34,8 @@ class LabelingTerm(Term):
     def start(self, context: StageContext) -> None:
         entries = enumerate(context.store.entries)
         self.dense = frozenset(index for index, entry in entries if entry.dense)
+        augmentation = context.augmentation or make_augmentation("none", context.plan)
+        self.strong = augmentation.strong
         self.labeler.start(context.plan.num_classes, context.device, context.average)
 
     def is_dense(self, step: Step, batch: Batch) -> bool:
@@ -74,9 +77,16 @@ class PseudoLabelTerm(LabelingTerm):
             if not self.is_dense(step, batch):
                 unknown = batch.valid[:, 0] & (batch.label == UNLABELED)
                 labels = self.predict(step, batch, logits, unknown)
-                value = partial_cross_entropy(logits, labels)
+                value = partial_cross_entropy(self._of_view(step, batch, logits), labels)
                 values.append((value, (labels != UNLABELED).sum()))
         return mean_over(values, step)
+
+    def _of_view(self, step: Step, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
+        """The student's answer to the view that it learns from."""
+        if not self.settings.strong_view or batch.image is not batch.weak_image:
+            return logits
+        # Annotated cases have no strong view of their own: supervision wants the weak one.
+        return step.ask_student(perturb(batch.clean, self.strong, step.generator))
 
 
 def choose_teacher(name: str, step: Step, batch: Batch, logits: torch.Tensor) -> Teacher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ...cohort import UNLABELED
 from ..batches import Batch
 from ..losses.partial import partial_cross_entropy, partial_dice_loss
 from .base import Step, Term, mean_over
@@ -31,9 +32,11 @@ class SupervisedTerm(Term):
         self.dice_weight = dice_weight
 
     def __call__(self, step: Step) -> torch.Tensor:
-        values = [
-            (self._value(batch, logits), len(batch)) for batch, logits in step.halves(self.on)
-        ]
+        values = []
+        for batch, logits in step.halves(self.on):
+            # A half without any label has no say in the mean.
+            count = (batch.label != UNLABELED).flatten(1).any(dim=1).sum()
+            values.append((self._value(batch, logits), count))
         return mean_over(values, step)
 
     def _value(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
