@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from SemiWeakSegLib.commands import (
+    cohort_box,
     cohort_check,
     cohort_inspect,
     cohort_make,
@@ -22,6 +23,7 @@ PARTS = (
     cohort_check,
     cohort_split,
     cohort_simulate,
+    cohort_box,
     cohort_sizes,
     cohort_show,
     cohort_inspect,
@@ -34,7 +36,7 @@ def register(commands: Any) -> None:
         commands,
         "cohort",
         run,
-        summary="Make, check, split, simulate, measure, show, inspect a cohort: what is known.",
+        summary="Make, check, split, simulate, box, measure, show or inspect a cohort.",
         description=(
             "A cohort file lists classes and cases with images, labels and roles. In a label map "
             "0 is background, 255 is unlabeled, other values are classes."
@@ -51,4 +53,4 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Without a sub-command there is nothing to do."""
-    raise UsageError("say what to do: make, check, split, simulate, sizes, show or inspect")
+    raise UsageError("say what to do: make, check, split, simulate, box, sizes, show or inspect")

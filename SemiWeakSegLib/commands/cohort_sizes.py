@@ -64,9 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = content["classes"]
     bounds = {row["index"]: tuple(row["suggested"]) for row in rows if row["suggested"]}
     if not bounds:
-        raise InputError(
-            [f"{arguments.cohort}: no training case is fully labeled, so no size is known"]
-        )
+        raise InputError([f"{arguments.cohort}: no fully labeled training case shows a class"])
     target = arguments.out or (arguments.cohort if arguments.save else None)
     if target is not None:
         with reading_input():

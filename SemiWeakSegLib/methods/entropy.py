@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from SemiWeakSegLib.methods.pseudo_label_terms import EntropyFields, EntropyTerm
 from SemiWeakSegLib.methods.settings import setting
-from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
+from SemiWeakSegLib.methods.term import TermSettings
 from SemiWeakSegLib.methods.term_method import TermMethod
 
 
@@ -29,4 +29,3 @@ class Entropy(EntropyFields, TermMethod):
     term: ClassVar[type[TermSettings]] = EntropyTerm
 
     weight: float = setting(0.1, "weight of the entropy", minimum=0.0)
-    ramp: float = setting(0.7, RAMP_HELP, minimum=0.0, maximum=1.0)

@@ -54,7 +54,8 @@ class EntropyFields(Settings):
         "unlabeled cases only, or everywhere",
         choices=("unlabeled_voxels", "unlabeled_cases", "all"),
     )
-    ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
+    # Slowly: an error that is made confident early stays.
+    ramp: float = setting(0.7, RAMP_HELP, minimum=0.0, maximum=1.0)
 
 
 @dataclass(frozen=True)

@@ -165,11 +165,12 @@ class KernelView:
         return sum(map(_inPlaneReach, images)) / len(images) if images else 0.0
 
     def _trainingImages(self) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
-        """Size and spacing (z, y, x) of the training images that the check has read."""
+        """Size and spacing (z, y, x) of the images that training averages, if they are known."""
         study, inspection = self._logic.study, self._logic.inspection
         if study is None or inspection is None:
             return []
-        found = [inspection.facts.get(case.id) for case in study.cohort.by_role("train")]
+        used = [case for case in study.cohort.cases if case.role != "test"]
+        found = [inspection.facts.get(case.id) for case in used]
         return [(each.size[::-1], each.spacing[::-1]) for each in found if each and each.size]
 
     def _sliceAxis(self, volume: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -246,6 +247,57 @@ class TestSimulate:
         assert not out.exists()
 
 
+class TestBox:
+    @pytest.fixture
+    def extreme(self, command, cohort_file):
+        """A cohort of extreme points, and a copy without the boxes that they span."""
+        out = cohort_file.with_name("extreme.json")
+        command("cohort", "simulate", cohort_file, "--kind", "extreme_points", "--out", out)
+        cohort = Cohort.load(out)
+        bare = [dataclasses.replace(case, boxes=()) for case in cohort.cases]
+        points = out.with_name("points.json")
+        cohort.with_cases(bare).save(points)
+        return cohort, points
+
+    def test_points_span_the_box_that_was_simulated(self, command, extreme):
+        cohort, points = extreme
+        outcome = command("cohort", "box", points)
+        assert outcome.code == 0, outcome.err
+        assert "patienta: anterior, " in outcome.out
+        assert outcome.out.splitlines()[-1] == f"wrote {points}"
+        for case, expected in zip(Cohort.load(points).cases, cohort.cases, strict=True):
+            assert len(case.boxes) == len(expected.boxes)
+            for box, other in zip(case.boxes, expected.boxes, strict=True):
+                assert box.class_index == other.class_index
+                assert box.center == pytest.approx(other.center, abs=1e-4)
+                assert sorted(box.size) == pytest.approx(sorted(other.size), abs=1e-4)
+
+    def test_margin_chosen_classes_and_another_file(self, command, extreme):
+        cohort, points = extreme
+        before = points.read_bytes()
+        out = points.with_name("boxed.json")
+        options = ("--margin", "1.5", "--classes", "posterior", "--out", out)
+        assert command("cohort", "box", points, *options).code == 0
+        assert points.read_bytes() == before
+        (box,) = Cohort.load(out).case("patienta").boxes
+        (expected,) = [each for each in cohort.case("patienta").boxes if each.class_index == 2]
+        assert box.class_index == 2
+        wider = [edge + 3 for edge in expected.size]
+        assert sorted(box.size) == pytest.approx(sorted(wider), abs=1e-4)
+
+    def test_what_has_a_box_keeps_it_and_nothing_else_is_an_error(self, command, extreme):
+        _, points = extreme
+        command("cohort", "box", points)
+        before = points.read_bytes()
+        outcome = command("cohort", "box", points)
+        assert outcome.code == 3
+        assert "no training case has enough points" in outcome.err
+        outcome = command("cohort", "box", points, "--classes", "middle")
+        assert outcome.code == 3
+        assert "has no class 'middle'; it has anterior, posterior" in outcome.err
+        assert points.read_bytes() == before
+
+
 class TestSizes:
     def test_distribution_and_suggestion(self, command, cohort_file):
         text = command("cohort", "sizes", cohort_file).out
@@ -279,7 +331,7 @@ class TestSizes:
         command("cohort", "simulate", cohort_file, "--kind", "unlabeled", "--out", bare)
         outcome = command("cohort", "sizes", bare, "--save")
         assert outcome.code == 3
-        assert "no training case is fully labeled" in outcome.err
+        assert "no fully labeled training case shows a class" in outcome.err
 
 
 class TestShow:

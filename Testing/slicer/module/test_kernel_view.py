@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -107,6 +108,19 @@ class TestButtons:
         assert f"about {reach:.3g} mm" in row.label.text
         panel.forms.editors["sigma_space_mm"].widget.value = 9.0
         assert row.label.text == ""
+
+    def test_it_is_of_all_images_but_those_of_test_cases(self, module, panel, study):
+        first, second = [case.id for case in study.cohort.cases][-2:]
+        study.setRole([first], "validation")
+        study.setRole([second], "test")
+        module.logic.inspect(waitForCompletion=True)
+        facts = module.logic.inspection.facts
+        facts[first] = dataclasses.replace(facts[first], size=(48, 40, 24))
+        facts[second] = dataclasses.replace(facts[second], size=(480, 400, 240))
+        panel.menu.buttons["scribble_crf"].click()
+        usual, count = np.mean([12, 20, 24]), len(facts) - 1
+        reach = 0.08 * (usual * (count - 1) + 2 * usual) / count
+        assert f"about {reach:.3g} mm" in panel.forms.kernelRows["scribble_crf"].label.text
 
     def test_of_slices_it_is_the_reach_within_them(self, module, panel, study):
         module.logic.inspect(waitForCompletion=True)
