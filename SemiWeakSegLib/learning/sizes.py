@@ -184,11 +184,13 @@ def write_estimated(
     note = "cross-validated on the labeled cases"
     if errors is None:
         note = "only one labeled case: the error of the sizes cannot be known"
-    if useless.any():
-        names = ", ".join(np.array(plan.classes)[useless])
-        note += f"; not used for {names}: bounded by the biggest labeled size alone"
-    if never := [name for name, size in zip(plan.classes, biggest, strict=True) if size == 0]:
-        note += f"; {', '.join(never)}: in no labeled case, so not bounded"
+    for of_these, instead in (
+        (useless & (biggest > 0), "bounded by the biggest labeled size alone"),
+        (useless & (biggest == 0), "in no labeled case, so not bounded"),
+    ):
+        if of_these.any():
+            names = ", ".join(np.array(plan.classes)[of_these])
+            note += f"; not used for {names}: {instead}"
     workshop.emit(
         "sizes",
         source=source,

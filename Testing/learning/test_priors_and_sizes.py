@@ -418,7 +418,7 @@ class TestWriting:
         write_estimated(
             shop, [[network], [network]], folds, gamma=0.1, rule="wider", source="segmenter"
         )
-        assert "two: in no labeled case, so not bounded" in events[0]["note"]
+        assert "; not used for two: in no labeled case, so not bounded" in events[0]["note"]
         json.dumps(events[0], allow_nan=False)
         path = shop.products / "sizes.json"
         stored = json.loads(path.read_text(encoding="utf-8"))["bounds"]
