@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .answers import answers_to
 from .batches import Batch, make_augmentation
 from .budget import Budget, StageClock
 from .in_training import InTraining, Losses
@@ -21,7 +22,6 @@ from .stages import FINAL_STAGE, Stage, Workshop
 from .step_batches import StepBatches
 from .terms import StageContext, Step, Term
 from .validation import validate
-from .view_ensemble import ViewEnsemble
 
 PROGRESS_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
@@ -186,7 +186,7 @@ class StageTrainer:
         progress = self._progress()
         batches = self.batches.of_step(self.clock.step)
         self.network.train()
-        context = self._forward(*batches, progress)
+        context = self._look(*batches, progress)
         total = self._weigh(context)
         rate = self.settings.learning_rate * cosine_rate(progress)
         self.average.decay = self._decay(progress)
@@ -195,44 +195,32 @@ class StageTrainer:
             term.after_step(context)
         self.clock.advance()
 
-    def _forward(
+    def _look(
         self,
         labeled: Batch,
         unlabeled: Batch | None,
         generator: torch.Generator,
         progress: float,
     ) -> Step:
-        members: list[torch.Tensor] = []
-        is_read = unlabeled is not None and self.stage.segments and self.reads_unlabeled
-        with autocast(self.device):
-            if not self.stage.segments:
-                output = self.network.of_batch(labeled)
-            else:
-                image = labeled.image
-                if is_read:
-                    image = torch.cat([image, unlabeled.image])
-                if isinstance(self.network, ViewEnsemble):
-                    members = self.network.members(image)
-                    output = self.network.combine(members)
-                else:
-                    output = self.network(image)
-
-        def halves(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-            if not is_read:
-                return logits.float(), None
-            return logits[: len(labeled)].float(), logits[len(labeled) :].float()
-
-        both = halves(output)
+        """What the terms are given: the batches, and the network's answers to them."""
+        if self.stage.segments:
+            read = unlabeled if self.reads_unlabeled else None
+            answers = answers_to(self.network, labeled, read, self.device)
+        else:
+            with autocast(self.device):
+                answers = [(self.network.of_batch(labeled).float(), None)]
+        # The first is the network's own; those of its members follow, where it has any.
+        own, *members = answers
         return Step(
             progress=progress,
             labeled=labeled,
             unlabeled=unlabeled,
-            labeled_logits=both[0],
-            unlabeled_logits=both[1],
+            labeled_logits=own[0],
+            unlabeled_logits=own[1],
             student=self.network,
             teacher=self.teacher,
             generator=generator,
-            members=[halves(each) for each in members] or [both],
+            members=members or [own],
         )
 
     def _weigh(self, context: Step) -> torch.Tensor:
