@@ -52,7 +52,7 @@ FIVE_LABELED = {
 GAINS = {
     "crf": ("weak", "scribbles-crf"),
     "crf,neighbourhood=grid": ("weak", "scribbles-grid"),
-    "crf,form=normalised_cut": ("weak", "scribbles-kernel-cut"),
+    "crf,form=normalised_cut": ("weak", "scribbles-normalised-cut"),
     "crf,gate=unlabeled": ("weak", "scribbles-gated"),
     "boxes": ("weak", "boxes-bounds"),
     "candidates": ("weak", "boxes-crf"),

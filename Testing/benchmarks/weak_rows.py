@@ -20,7 +20,7 @@ SLICES = ("dimensions=2", "slice_axis=0", "patch_size=64,48")
 FEW = 10
 LABELED = 5
 
-KERNEL_CUT = ("form=normalised_cut",)
+NORMALISED_CUT = ("form=normalised_cut",)
 ENTROPY = ("entropy_weight=0.1",)
 MEAN_FIELD = ("inference=mean_field",)
 NO_BOUNDS = ("box_weight=0", "crf_weight=0")
@@ -41,8 +41,21 @@ ROWS: list[Row] = [
         ("crf-entropy", "+ CRF + entropy", "scribble_crf", ENTROPY),
         ("gated", "+ CRF of voxels without annotation", "scribble_crf", ("gate=unlabeled",)),
         ("grid", "+ grid CRF", "scribble_crf", ("neighbourhood=grid",)),
-        ("kernel-cut", "+ kernel cut", "scribble_crf", KERNEL_CUT),
-        ("kernel-cut-entropy", "+ kernel cut + entropy", "scribble_crf", KERNEL_CUT + ENTROPY),
+        ("both", "+ CRF + grid CRF", "scribble_crf", ("neighbourhood=both",)),
+        ("normalised-cut", "+ normalised cut", "scribble_crf", NORMALISED_CUT),
+        (
+            "normalised-cut-entropy",
+            "+ normalised cut + entropy",
+            "scribble_crf",
+            NORMALISED_CUT + ENTROPY,
+        ),
+        (
+            "kernel-cut",
+            "+ CRF + normalised cut (kernel cut)",
+            "scribble_crf",
+            (),
+            ("crf:0.3,form=normalised_cut",),
+        ),
         ("refinement", "refinement by graph cut", "refinement"),
         ("mean-field", "refinement by mean field", "refinement", MEAN_FIELD),
     ),
@@ -51,6 +64,7 @@ ROWS: list[Row] = [
         "points",
         weakened("points"),
         ("pce-dice", "partial CE + Dice", "supervised"),
+        ("entropy", "+ entropy", "supervised", (), ("entropy:0.1",)),
         ("crf", "+ CRF", "scribble_crf"),
         ("crf-entropy", "+ CRF + entropy", "scribble_crf", ENTROPY),
     ),
@@ -77,6 +91,12 @@ ROWS: list[Row] = [
         ("size", "+ size", "boxes", NO_TIGHTNESS),
         ("tightness", "+ tightness", "boxes", NO_SIZE),
         ("bounds", "+ size + tightness", "boxes", ("crf_weight=0",)),
+        (
+            "entropy",
+            "+ size + tightness + entropy",
+            "boxes",
+            ("crf_weight=0", *ENTROPY),
+        ),
         ("crf", "+ size + tightness + CRF", "boxes"),
         (
             "no-candidates",
@@ -129,10 +149,12 @@ ROWS: list[Row] = [
             slices_as_images(tags=True),
             "tags",
             settings,
+            terms=("entropy:0.1",) if key == "entropy" else (),
             plan=SLICES,
         )
         for key, name, settings in (
             ("seeds", "seeds", ("crf_weight=0", "size_weight=0")),
+            ("entropy", "+ entropy", ("crf_weight=0", "size_weight=0")),
             ("crf", "+ CRF", ("size_weight=0",)),
             ("crf-bounds", "+ CRF + tag bounds", ()),
             ("erasing", "+ CRF + tag bounds + erasing", ("erasing_rounds=2",)),
@@ -167,6 +189,14 @@ ROWS: list[Row] = [
         few("scribbles", FEW, bounds=True),
         "scribble_crf",
         terms=("size:65,sources=common",),
+    ),
+    *rows(
+        f"{FEW} cases with points, the others unlabeled",
+        "few-points",
+        few("points", FEW),
+        ("crf", "CRF", "scribble_crf"),
+        ("entropy", "+ entropy", "scribble_crf", (), ("entropy:0.1,on=unlabeled_cases",)),
+        ("pseudo-labels", "+ pseudo-labels", "scribble_crf", (), ("pseudo_label:1",)),
     ),
     *rows(
         f"{FEW} cases boxed, the others unlabeled",
