@@ -92,6 +92,14 @@ class SizeBoundsView:
         margin = float(self.ui.sizeMarginSpinBox.value) / 100.0
         found = {index: suggested_bounds(sizes, margin) for index, sizes in self._sizes.items()}
         self._keep({index: bounds for index, bounds in found.items() if bounds is not None})
+        classes = [row.segmentClass for row in self._rows]
+        nowhere = [each.name for each in classes if not found.get(each.index)]
+        if nowhere:
+            self._say(
+                _("No labeled case shows {names}: the bounds stay as they were.").format(
+                    names=", ".join(nowhere)
+                )
+            )
 
     def plot(self) -> None:
         """Draw the sizes of the labeled cases, and show them in a plot view."""

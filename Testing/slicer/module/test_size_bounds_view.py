@@ -129,6 +129,16 @@ class TestFromLabeledCases:
         checked.undo()
         assert boundsOf(checked) == [None, None]
 
+    def test_a_class_that_no_labeled_case_shows_is_named_and_not_forbidden(self, view, checked):
+        from SemiWeakSegLib.cohort import SegmentClass
+
+        checked.setClasses([*checked.classes, SegmentClass(3, "tumor")])
+        view.logic.inspect(waitForCompletion=True)
+        view.ui.sizeFromCasesButton.click()
+        assert boundsOf(checked)[0] is not None
+        assert boundsOf(checked)[2] is None
+        assert "No labeled case shows tumor" in view.ui.sizeBoundsMessage.text
+
     def test_without_labeled_cases_it_says_so(self, module, view, tmp_path):
         make_cohort(tmp_path / "scribbled", labeled=0, scribbled=2)
         module.logic.openCohort(tmp_path / "scribbled")
