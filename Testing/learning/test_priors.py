@@ -149,7 +149,7 @@ class TestBoxes:
         flat = box_of((12.0, 9.5, 5.75), (2.0, 10.0, 6.0), class_index=2)
         store = store_of(tmp_path, [case_of(tmp_path, boxes=(solid, flat))])
         found = BoxPrior().of_case(0, store)[0, :, 0]
-        assert found[0].tolist() == pytest.approx([0.35 * 720, 0.85 * 720])
+        assert found[0].tolist() == pytest.approx([0.25 * 720, 0.85 * 720])
         assert found[1].tolist() == pytest.approx([0.5 * 120, 0.9 * 120])
         assert BoxPrior(low=0.4).of_case(0, store)[0, :, 0].tolist() == [
             pytest.approx([0.4 * 720, 0.85 * 720]),
