@@ -24,6 +24,8 @@ KNOWLEDGE_VERSION = 1
 ROUNDING_MM = 1e-4
 # A box that is no thicker than this is flat: drawn in one slice.
 FLAT_VOXELS = 1.5
+# A box that was not turned on purpose may still not lie quite along the image.
+TURNED_DEGREES = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,14 @@ class PlannedBox:
         """(2^D, 1 + d) unit and voxel of its corners."""
         ends = [(-1.0, 1.0)] * len(self.halves)
         return self.to_grid(np.array(list(itertools.product(*ends))) * self.halves)
+
+    @functools.cached_property
+    def is_turned(self) -> bool:
+        """Whether some axis of it lies more than 10° off all axes of the grid."""
+        lengths = np.linalg.norm(self.matrix, axis=0)
+        # The units of a whole volume are no direction.
+        along = np.abs(self.matrix[:, lengths > 0] / lengths[lengths > 0])
+        return bool(along.max(axis=1).min() < np.cos(np.deg2rad(TURNED_DEGREES)))
 
     @functools.cached_property
     def dimensions(self) -> int:

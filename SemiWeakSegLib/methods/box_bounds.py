@@ -6,20 +6,26 @@ from dataclasses import dataclass
 
 from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 
-# A round object fills 0.79 of a flat box and 0.52 of a solid one, a slanted one far less: for solid
-# boxes found on development cases (benchmarks).
+# A round object fills 0.79 of a flat box and 0.52 of a solid one, a slanted one far less, unless
+# the box was turned with it: for solid boxes found on development cases (benchmarks).
 USUAL_SHARES = {2: (0.5, 0.9), 3: (0.25, 0.85)}
-USUAL_LOW_HELP = "none: 0.5 of flat boxes (in 2-D images, or one slice thick), 0.25 of solid ones"
+TURNED_SHARES = {**USUAL_SHARES, 3: (0.35, 0.85)}
+USUAL_LOW_HELP = (
+    "none: 0.5 of flat boxes (in 2-D images, or one slice thick), 0.25 of solid ones, 0.35 where "
+    "they are turned against the image"
+)
 USUAL_HIGH_HELP = "none: 0.9 of flat boxes, 0.85 of solid ones"
 
 
-def shares_of_box(dimensions: int, low: float | None, high: float | None) -> tuple[float, float]:
+def shares_of_box(
+    dimensions: int, low: float | None, high: float | None, turned: bool = False
+) -> tuple[float, float]:
     """Least and greatest share of a box that is object, the usual one where none is given.
 
-    ``dimensions``: along how many axes the box extends, 2 or 3. A given share moves a usual one
-    out of its way.
+    ``dimensions``: along how many axes the box extends, 2 or 3. ``turned``: against the image's
+    axes. A given share moves a usual one out of its way.
     """
-    least, greatest = USUAL_SHARES[dimensions]
+    least, greatest = (TURNED_SHARES if turned else USUAL_SHARES)[dimensions]
     if low is not None:
         least, greatest = low, max(greatest, low)
     if high is not None:
@@ -85,6 +91,6 @@ class BoxBounds(Settings):
             )
         return problems
 
-    def size_shares(self, dimensions: int) -> tuple[float, float]:
+    def size_shares(self, dimensions: int, turned: bool = False) -> tuple[float, float]:
         """Least and greatest share of a box of 2 or 3 dimensions that is object."""
-        return shares_of_box(dimensions, self.size_low, self.size_high)
+        return shares_of_box(dimensions, self.size_low, self.size_high, turned)

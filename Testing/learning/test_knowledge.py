@@ -57,6 +57,7 @@ class TestBoxesOnTheGrid:
             found[region] |= inside
         assert np.array_equal(found, inside_boxes(case, plan, shape, 1))
         assert found.any()
+        assert known.boxes[0].is_turned is (turn > 0)
 
     def test_a_box_thinner_than_a_slice_still_holds_one(self, tmp_path):
         case = Case("a", (image(tmp_path, spacing=(1, 1, 5)),))

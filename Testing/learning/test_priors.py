@@ -29,6 +29,7 @@ from Testing.learning.scans import ball, make_plan, make_store, rotation, save
 SPACING = (2.0, 1.0, 0.5)
 SHAPE = (16, 20, 24)
 FREE = [0.0, math.inf]
+OBLIQUE = rotation((0, 0, 1), 30.0)
 
 
 def case_of(folder, name="a", radius=5.0, *, kind="truth", **known):
@@ -155,6 +156,10 @@ class TestBoxes:
             pytest.approx([0.4 * 720, 0.85 * 720]),
             pytest.approx([0.4 * 120, 0.9 * 120]),
         ]
+        turned = dataclasses.replace(solid, axes=box_of((0, 0, 0), (1, 1, 1), OBLIQUE).axes)
+        store = store_of(tmp_path, [case_of(tmp_path, "turned", boxes=(turned,))])
+        low, high = BoxPrior().of_case(0, store)[0, 0, 0]
+        assert low / high == pytest.approx(0.35 / 0.85)
         assert not BoxPrior().certain
         assert BoxPrior(high=0.9).certain
 

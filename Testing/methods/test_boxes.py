@@ -3,13 +3,15 @@
 import pytest
 
 from SemiWeakSegLib.methods import Boxes, BoxTerm, SettingsError, SizeTerm, parse_term
-from SemiWeakSegLib.methods.box_bounds import USUAL_SHARES
+from SemiWeakSegLib.methods.box_bounds import TURNED_SHARES, USUAL_SHARES
 
 
 class TestSizeShares:
     @pytest.mark.parametrize("dimensions", [2, 3])
     def test_the_usual_ones_where_none_is_given(self, dimensions):
         assert BoxTerm().size_shares(dimensions) == USUAL_SHARES[dimensions]
+        assert BoxTerm().size_shares(dimensions, turned=True) == TURNED_SHARES[dimensions]
+        assert BoxTerm(size_low=0.1).size_shares(dimensions, turned=True)[0] == 0.1
 
     def test_given_ones_for_any_dimension(self):
         settings = Boxes(size_low=0.2, size_high=0.3)

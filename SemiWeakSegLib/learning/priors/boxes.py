@@ -57,7 +57,8 @@ class BoxPrior:
         if units > 1 and not all(box.in_one_unit for box in boxes):
             return 0.0, 1.0
         shares = [
-            shares_of_box(min(dimensions, box.dimensions), self.low, self.high) for box in boxes
+            shares_of_box(min(dimensions, box.dimensions), self.low, self.high, box.is_turned)
+            for box in boxes
         ]
         return min(low for low, _ in shares), max(high for _, high in shares)
 

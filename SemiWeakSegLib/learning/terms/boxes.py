@@ -167,7 +167,8 @@ class BoxTerm(Term):
         return 0.0, 1.0
 
     def _usual(self, box: PlannedBox) -> tuple[float, float]:
-        return self.settings.size_shares(min(self.store.plan.dimensions, box.dimensions))
+        dimensions = min(self.store.plan.dimensions, box.dimensions)
+        return self.settings.size_shares(dimensions, box.is_turned)
 
     def _stated(self, index: int, box: PlannedBox) -> tuple[float, float] | None:
         """The size stated for the box's class, where the class has this box alone."""
