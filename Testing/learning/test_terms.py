@@ -203,7 +203,9 @@ class TestEntropy:
 
 class TestPseudoLabel:
     def term(self, **values):
-        return PseudoLabelTerm(settings.PseudoLabelTerm(**({"teacher": "ema"} | values)), 1.0)
+        """Of the views that the step has; it makes none of its own."""
+        values = {"teacher": "ema", "strong_view": False} | values
+        return PseudoLabelTerm(settings.PseudoLabelTerm(**values), 1.0)
 
     def sharp(self):
         """A teacher that is sure where the image is bright or dark."""
