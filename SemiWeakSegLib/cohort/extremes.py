@@ -75,3 +75,13 @@ def box_of_extremes(
         size=tuple(float(number) for number in high - low),
         axes=tuple(tuple(float(number) for number in row) for row in rows),
     )
+
+
+def box_of_clicks(points: Sequence[Point], geometry: Geometry, margin: float = 0.0) -> Box:
+    """The box along an image's axes around extreme points that were set in it by hand.
+
+    A click on an outermost voxel lands in it somewhere: each side is moved out by half a voxel, so
+    that the box holds all of it, and by ``margin`` mm. Raises ValueError as `box_of_extremes`.
+    """
+    out = 0.5 * np.asarray(geometry.spacing) + margin
+    return box_of_extremes(points, geometry.direction_matrix.T, out)

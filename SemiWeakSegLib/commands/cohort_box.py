@@ -80,25 +80,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _boxes(case: Case, classes: list[int], margin: float) -> list[Box]:
     """The boxes that a case's points span, of classes that have none in it."""
-    import numpy as np
-
     from SemiWeakSegLib.cohort import read_header
-    from SemiWeakSegLib.cohort.extremes import box_of_extremes
+    from SemiWeakSegLib.cohort.extremes import box_of_clicks
 
     boxed = {box.class_index for box in case.boxes}
-    found = []
-    for index in classes:
-        own = [point for point in case.points if point.class_index == index]
-        if index in boxed or not own or len(own) < 2 * own[0].dimension:
-            continue
-        grid = read_header(case.images[0]).geometry
-        try:
-            # A click on an outermost voxel lands in it somewhere; the box holds all of the voxel.
-            out = 0.5 * np.array(grid.spacing) + margin
-            found.append(box_of_extremes(own, grid.direction_matrix.T, out))
-        except ValueError as error:
-            raise InputError([f"case {case.id}: {error}"]) from error
-    return found
+    clicked = [
+        [point for point in case.points if point.class_index == index]
+        for index in classes
+        if index not in boxed
+    ]
+    clicked = [own for own in clicked if own and len(own) >= 2 * own[0].dimension]
+    if not clicked:
+        return []
+    geometry = read_header(case.images[0]).geometry
+    try:
+        return [box_of_clicks(own, geometry, margin) for own in clicked]
+    except ValueError as error:
+        raise InputError([f"case {case.id}: {error}"]) from error
 
 
 def _nothing(cohort: Cohort) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 import slicer
 
 from SemiWeakSegLib.cohort import Case
-from SemiWeakSegLib.cohort.extremes import box_of_extremes
+from SemiWeakSegLib.cohort.extremes import box_of_clicks
 from SemiWeakSegLib.scene import box_drawing, segment_drawing
 from SemiWeakSegLib.scene.annotation_checks import requireDrawn, requirePresent
 from SemiWeakSegLib.scene.annotation_types import MODES, Annotation, SaveReport
@@ -181,10 +180,8 @@ def addBoxOfPoints(
     SceneError when there are fewer points than a box has faces.
     """
     own = [each for each in drawnPoints(points) if each.class_index == classIndex]
-    grid = imageGrid(points.volume)
     try:
-        # A click on an outermost voxel lands in it somewhere; the box holds all of the voxel.
-        box = box_of_extremes(own, grid.direction_matrix.T, 0.5 * np.array(grid.spacing))
+        box = box_of_clicks(own, imageGrid(points.volume))
     except ValueError as error:
         raise SceneError(
             _("Case {case}: {reason}").format(case=points.case.id, reason=error)

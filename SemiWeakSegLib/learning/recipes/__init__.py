@@ -103,24 +103,24 @@ def make_stages(
     final = stages[-1]
     own_terms = final.make_terms
     final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
-    added = [make_term(request) for request in extra]
+    own, added = own_terms(), [make_term(request) for request in extra]
     for sentence in idle_settings(settings, extra) + idle_terms(extra, len(workshop.unlabeled)):
         workshop.emit("warning", message=sentence)
     if any(term.uses_unlabeled for term in added):
         # Seeds or labels of a former stage have made some of them labeled.
         labeled = set(final.labeled)
         final.unlabeled = [index for index in workshop.unlabeled if index not in labeled]
-    frozen = "frozen" in {term.teacher for term in [*own_terms(), *added]}
-    if any(getattr(term, "subsets", None) for term in own_terms()):
-        shared = [term.name for term in added if term.reads_labels or term.teacher == "frozen"]
-        if shared:
-            workshop.emit(
-                "warning",
-                message=(
-                    f"{' and '.join(shared)}: every network learns from the labels of all cases "
-                    "by this, so the networks of co-training no longer differ by their labels"
-                ),
-            )
+    frozen = "frozen" in {term.teacher for term in [*own, *added]}
+    # Networks that each have labeled cases of their own, and terms that show all to all.
+    shared = [term.name for term in added if term.reads_labels or term.teacher == "frozen"]
+    if shared and any(getattr(term, "subsets", None) for term in own):
+        workshop.emit(
+            "warning",
+            message=(
+                f"{' and '.join(shared)}: every network learns from the labels of all cases by "
+                "this, so the networks of co-training no longer differ by their labels"
+            ),
+        )
     if frozen and final.frozen_teacher is None:
         # It learns from what the last stage will learn from: seeds, labels of a round.
         first = first_segmenter(
