@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import time
 from datetime import timedelta
 
 import torch
@@ -12,7 +12,6 @@ from torch import nn
 
 # The main process may preprocess or predict for hours while the others wait.
 WAIT_LIMIT = timedelta(days=7)
-GLOO_SECONDS = 0.2
 
 
 class Processes:
@@ -33,6 +32,9 @@ class Processes:
             backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             if self.device.type == "cuda":
                 torch.cuda.set_device(self.device)
+            # Its functions take the group of the moment of their import as a default: imported
+            # later (torch does by itself) they would keep it, with its threads, beyond `close`.
+            importlib.import_module("torch.distributed.nn")
             distributed.init_process_group(backend, timeout=WAIT_LIMIT)
             self._started = True
 
@@ -91,12 +93,12 @@ class Processes:
             distributed.all_reduce(torch.zeros(1))
 
     def close(self) -> None:
-        """Leaves the group that this object joined."""
+        """Leaves the group that this object joined; its threads have ended on return.
+
+        One that still had to drop a message under Python's lock would abort the process at its end.
+        """
         if self._started:
             distributed.destroy_process_group()
-            # Gloo's threads drop their last message under Python's lock, which they must have had
-            # before the interpreter ends: otherwise the process aborts.
-            time.sleep(GLOO_SECONDS)
 
 
 def choose_device(name: str, local_rank: int | None = None) -> torch.device:

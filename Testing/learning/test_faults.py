@@ -139,6 +139,25 @@ class TestSeveralProcesses:
         )
         succeed([*torchrun(), str(script)])
 
+    @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are listed by Linux")
+    def test_no_thread_of_the_group_is_left_to_abort_the_end(self, cohort, tmp_path):
+        run = make_run(tmp_path / "run", cohort, steps=2)
+        script = tmp_path / "script.py"
+        script.write_text(
+            textwrap.dedent(
+                f"""
+                import pathlib
+                from SemiWeakSegLib.learning import worker
+                from SemiWeakSegLib.runs.folder import RunFolder
+                assert worker.work(RunFolder({str(run.path)!r})) == "finished"
+                threads = pathlib.Path("/proc/self/task").glob("*/comm")
+                names = [thread.read_text() for thread in threads]
+                assert not [name for name in names if "gloo" in name], names
+                """
+            )
+        )
+        succeed([*torchrun(), str(script)])
+
     def test_gradients_are_the_mean_over_the_processes(self, tmp_path):
         script = tmp_path / "script.py"
         script.write_text(

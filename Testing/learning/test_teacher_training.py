@@ -138,13 +138,14 @@ def test_two_processes_keep_maps_of_their_own_and_go_on_bit_for_bit(tmp_path, mo
     script.write_text(
         textwrap.dedent(
             f"""
-            import os, pathlib, torch
+            import os, pathlib
             from SemiWeakSegLib.learning import trainer, worker
+            from SemiWeakSegLib.learning.processes import Processes
             from SemiWeakSegLib.runs.folder import RunFolder
             folder = pathlib.Path({str(tmp_path)!r})
             worker.write_report = lambda run: None
             # One group for all runs: each would make and leave one of its own.
-            torch.distributed.init_process_group("gloo")
+            group = Processes("cpu")
             step = trainer.StageTrainer.step
             def stop_at_two(self):
                 step(self)
@@ -159,7 +160,7 @@ def test_two_processes_keep_maps_of_their_own_and_go_on_bit_for_bit(tmp_path, mo
             assert worker.work(RunFolder(folder / "broken"), resume=True) == "finished"
             assert not own.exists()
             assert worker.work(RunFolder(folder / "grown"), resume=True) == "finished"
-            torch.distributed.destroy_process_group()
+            group.close()
             """
         )
     )
