@@ -38,21 +38,19 @@ SPACE: dict[str, tuple[Variation, ...]] = {
         *times(({"teacher": "ema"},), weight=(1.0, 10.0)),
         {"weight": 3.0, "teacher": "ema", "transform": "elastic"},
     ),
-    "pi_model": one_by_one(weight=(1.0, 3.0, 10.0)),
+    "pi_model": (
+        *one_by_one(weight=(1.0, 3.0)),
+        *times(({"weight": 1.0},), gradient=("one",)),
+    ),
     "ict": one_by_one(weight=(3.0, 10.0), alpha=(1.0,)),
     "mixup": one_by_one(weight=(0.3,), alpha=(1.0,)),
     "mean_teacher": (
         *one_by_one(weight=(1.0, 3.0, 10.0)),
-        *times(({"weight": 3.0},), ramp=(1.0,)),
+        *times(({"weight": 3.0},), strong_view=(True,)),
     ),
-    "uncertainty_teacher": one_by_one(weight=(1.0, 3.0, 10.0)),
+    "uncertainty_teacher": one_by_one(weight=(1.0, 3.0)),
     "temporal_ensembling": one_by_one(weight=(1.0, 3.0, 10.0)),
-    "co_training": one_by_one(
-        agreement_weight=(3.0,),
-        pseudo_label_weight=(1.5,),
-        disagreement_weight=(0.0,),
-        threshold=(0.7,),
-    ),
+    "co_training": one_by_one(disagreement_weight=(0.0,), threshold=(0.7,)),
     "adversarial": one_by_one(weight=(0.03, 0.3), criterion=("least_squares",), see_image=(False,)),
     "adversarial_self_training": one_by_one(self_training_weight=(0.5,), threshold=(0.5,)),
 }
