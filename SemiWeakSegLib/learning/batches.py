@@ -23,13 +23,16 @@ class Augmentation:
     strong: IntensityRanges
 
 
+STRONG_VIEW = IntensityRanges(
+    noise=0.2, brightness=0.4, contrast=(0.5, 1.5), gamma=(0.5, 2.0), probability=0.8, cutout=1
+)
+NO_AUGMENTATION = Augmentation(None, None, STRONG_VIEW)
+
+
 def make_augmentation(name: str, plan: Plan) -> Augmentation:
     """The named amount of augmentation (none, light, standard, strong) for a plan."""
-    strong = IntensityRanges(
-        noise=0.2, brightness=0.4, contrast=(0.5, 1.5), gamma=(0.5, 2.0), probability=0.8, cutout=1
-    )
     if name == "none":
-        return Augmentation(None, None, strong)
+        return NO_AUGMENTATION
     degrees, zoom, probability = {
         "light": (10.0, (0.9, 1.1), 0.3),
         "standard": (30.0, (0.8, 1.25), 0.5),
@@ -47,7 +50,7 @@ def make_augmentation(name: str, plan: Plan) -> Augmentation:
         elastic_mm=elastic,
     )
     weak = IntensityRanges() if name != "light" else IntensityRanges(probability=0.15)
-    return Augmentation(spatial, weak, strong)
+    return Augmentation(spatial, weak, STRONG_VIEW)
 
 
 def rotation_planes(plan: Plan) -> tuple[tuple[int, int], ...]:

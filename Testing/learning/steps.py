@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from SemiWeakSegLib.learning.batches import Augmentation, Batch
+from SemiWeakSegLib.learning.batches import NO_AUGMENTATION, Augmentation, Batch
 from SemiWeakSegLib.learning.spatial import identity
 from SemiWeakSegLib.learning.terms import StageContext, Step
 from Testing.learning.scans import make_plan
@@ -31,7 +31,7 @@ def make_context(
     shape: Sequence[int],
     *,
     mirror_axes: Sequence[int] | None = None,
-    augmentation: Augmentation | None = None,
+    augmentation: Augmentation = NO_AUGMENTATION,
 ) -> tuple[StageContext, list[SimpleNamespace]]:
     """What a stage on patches of that shape gives its terms, and the events they emit."""
     axes = list(range(len(shape))) if mirror_axes is None else list(mirror_axes)

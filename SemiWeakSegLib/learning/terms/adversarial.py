@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ...methods.adversarial_terms import AdversarialTerm as AdversarialSettings
-from ..batches import Batch, PatchSampler, make_augmentation
+from ..batches import Batch, PatchSampler
 from ..discriminators import ImageDiscriminator
 from ..losses.adversarial import predicted_maps
 from .adversary import Adversary
@@ -35,7 +35,7 @@ class AdversarialTerm(Term):
     def start(self, context: StageContext) -> None:
         plan, settings = context.plan, self.settings
         self.store = context.store
-        self.augmentation = context.augmentation or make_augmentation("none", plan)
+        self.augmentation = context.augmentation
         channels = plan.num_classes + (plan.channels_in if settings.see_image else 0)
         network = ImageDiscriminator(
             plan, channels, settings.discriminator_width, settings.is_spectral

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...cohort import SegmentClass
-from ..batches import Augmentation, Batch
+from ..batches import NO_AUGMENTATION, Augmentation, Batch
 from ..inference import autocast
 from ..plan import Plan
 from ..schedules import sigmoid_ramp
@@ -95,7 +95,7 @@ class StageContext:
     products: Path
     device: torch.device
     classes: Sequence[SegmentClass] = ()
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation = NO_AUGMENTATION
     emit: Callable[..., None] = lambda kind, **fields: None
     average: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor
     average_gradients: Callable[[nn.Module], None] = lambda network: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...methods.teacher_terms import MeanTeacherFields
-from ..batches import Augmentation, Batch
+from ..batches import NO_AUGMENTATION, Batch
 from ..losses.consistency import squared_difference
 from ..views import noisy_view
 from .base import StageContext, Step, Term, mean_over
@@ -27,7 +27,7 @@ class MeanTeacherTerm(Term):
         super().__init__(weight, settings.ramp)
         self.settings = settings
         self.uses_strong_view = settings.strong_view
-        self.augmentation: Augmentation | None = None
+        self.augmentation = NO_AUGMENTATION
 
     def start(self, context: StageContext) -> None:
         self.augmentation = context.augmentation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...methods.consistency_terms import PiModelTerm as PiModelSettings
-from ..batches import Augmentation
+from ..batches import NO_AUGMENTATION
 from ..losses.consistency import kl_divergence, squared_difference
 from ..views import noisy_view
 from .base import StageContext, Step, Term
@@ -24,7 +24,7 @@ class PiModelTerm(Term):
     def __init__(self, settings: PiModelSettings, weight: float):
         super().__init__(weight, settings.ramp)
         self.settings = settings
-        self.augmentation: Augmentation | None = None
+        self.augmentation = NO_AUGMENTATION
 
     def start(self, context: StageContext) -> None:
         self.augmentation = context.augmentation

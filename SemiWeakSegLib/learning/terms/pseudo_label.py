@@ -9,7 +9,7 @@ import torch
 from ...cohort import UNLABELED
 from ...methods.terms import CutMixTerm as CutMixSettings
 from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
-from ..batches import Batch, make_augmentation
+from ..batches import Batch
 from ..intensity import perturb
 from ..losses.partial import partial_cross_entropy
 from ..pseudo_labels import Teacher, make_labeler
@@ -34,8 +34,7 @@ class LabelingTerm(Term):
     def start(self, context: StageContext) -> None:
         entries = enumerate(context.store.entries)
         self.dense = frozenset(index for index, entry in entries if entry.dense)
-        augmentation = context.augmentation or make_augmentation("none", context.plan)
-        self.strong = augmentation.strong
+        self.strong = context.augmentation.strong
         self.labeler.start(context.plan.num_classes, context.device, context.average)
 
     def is_dense(self, step: Step, batch: Batch) -> bool:
