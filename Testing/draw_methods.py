@@ -225,7 +225,7 @@ def crf_kernel() -> Figure:
     for each, width in zip(axes[1:], widths, strict=True):
         shape = KernelShape(12.0, width)
         found = neighbourhoodOf(
-            image[np.newaxis], (0, *at), (8.0, SPACING, SPACING), shape, (0.0, 1.0), sliceAxis=0
+            image[None, None], (0, *at), (8.0, SPACING, SPACING), shape, [(0.0, 1.0)], sliceAxis=0
         )
         weights = np.zeros_like(image)
         part = tuple(

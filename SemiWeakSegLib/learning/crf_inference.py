@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ..methods.inference import GraphCut, Inference, MeanField
+from ..methods.kernel import AUTOMATIC_REACH, COMPARED_CHANNELS
 from .graph_cut import least_energy_labels
 from .losses.affinity import DEFAULT_TOLERANCE, Kernel, apply_affinity
 from .losses.grid import apply_grid, grid_weights
-from .terms.crf import AUTOMATIC_REACH, MOST_CHANNELS
 
 # Networks are never as sure as they say: a probability below this counts as this.
 LEAST_PROBABILITY = 1e-6
@@ -121,7 +121,7 @@ def refine(
     scores: (K, units, *spatial); image: (C, units, *spatial) in [0, 1], compared by its first two
     channels; spacing: d millimetres; allowed: (K, units, *spatial) bool. Graph cuts give 0 and 1.
     """
-    image = image[:MOST_CHANNELS].to(scores.device, scores.dtype)
+    image = image[:COMPARED_CHANNELS].to(scores.device, scores.dtype)
     refined = torch.empty_like(scores)
     steps = torch.tensor([list(spacing)], dtype=torch.float64)
     for unit in range(scores.shape[1]):

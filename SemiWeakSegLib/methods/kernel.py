@@ -9,6 +9,10 @@ from SemiWeakSegLib.methods.settings import ABOVE_ZERO, Settings, setting
 AUTOMATIC_REACH = 0.08
 """The dense kernel's reach, as a share of the images' mean extent, where none is given."""
 
+COMPARED_CHANNELS = 2
+"""Images of more channels are compared by their first ones: the affinities of more channels at
+once cost ten times as much and are less exact."""
+
 LEAST_SIGMA = 0.02
 """Of intensities, in dense kernels: below it, the levels that they are split into get so many that
 memory and time explode."""

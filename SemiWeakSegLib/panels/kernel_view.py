@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
 
 from SemiWeakSegLib.methods import Settings
+from SemiWeakSegLib.methods.kernel import COMPARED_CHANNELS
 from SemiWeakSegLib.panels.observations import Observations
 from SemiWeakSegLib.panels.slice_views import crossing
 from SemiWeakSegLib.scene.errors import SceneError
+from SemiWeakSegLib.scene.image_reading import severalChannels
 from SemiWeakSegLib.scene.kernel_picture import (
     KernelPicture,
     shownVolume,
@@ -22,6 +25,7 @@ from SemiWeakSegLib.scene.kernel_picture import (
     voxelAt,
 )
 from SemiWeakSegLib.scene.kernel_weights import KernelShape, automaticReach
+from SemiWeakSegLib.scene.node_names import CASE
 
 KERNEL_FIELDS = {"sigma_space_mm", "sigma_intensity"}
 """Settings that have these have a kernel to show."""
@@ -41,6 +45,7 @@ class KernelView:
         self._rows: list[KernelRow] = []
         self._shown: KernelRow | None = None
         self._picture = KernelPicture()
+        self._channels: tuple[Any, np.ndarray | None] | None = None
         self._observations = Observations()
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
@@ -94,6 +99,7 @@ class KernelView:
         self._timer.stop()
         self._observations.release()
         self._picture.remove()
+        self._channels = None
         if row is not None:
             row.setPressed(False)
             row.showReach(self._reach(row, None))
@@ -138,10 +144,13 @@ class KernelView:
             row.say(_("Show an image first: open a case in the Annotate section."))
             return
         shape = replace(row.shape, sigmaSpace=self._reach(row, volume))
-        scheme = (self._planned("intensity") or [None])[0]
+        schemes = self._planned("intensity")
         try:
-            point = _pointIn(volume)
-            shown = self._picture.show(volume, point, shape, self._sliceAxis(volume), scheme)
+            channels = self._channelsOf(volume)
+            schemes = schemes and schemes[: 1 if channels is None else len(channels)]
+            shown = self._picture.show(
+                volume, _pointIn(volume), shape, self._sliceAxis(volume), schemes, channels
+            )
         except SceneError as error:
             row.say(str(error))
             return
@@ -149,6 +158,19 @@ class KernelView:
         if self._planned("dimensions") is None:
             note = _("Shown as for volumes: make the plan to see whether slices are trained.")
             row.say(f"{row.label.text} {note}")
+
+    def _channelsOf(self, volume: Any) -> np.ndarray | None:
+        """Those that voxels are compared by, where the volume shows one of several."""
+        study, name = self._logic.study, volume.GetAttribute(CASE)
+        cases = [] if study is None else study.cohort.cases
+        case = next((each for each in cases if each.id == name), None)
+        if case is None:
+            return None
+        key = volume.GetID(), volume.GetImageData().GetMTime(), case.images
+        if self._channels is None or self._channels[0] != key:
+            found = severalChannels(case, volume)
+            self._channels = key, None if found is None else found[:COMPARED_CHANNELS].copy()
+        return self._channels[1]
 
     def _reach(self, row: KernelRow, volume: Any) -> float:
         """The reach that is set, else the one that training would choose (0 where unknown)."""

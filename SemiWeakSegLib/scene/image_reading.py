@@ -107,6 +107,21 @@ def readChannels(case: Case, onlyFirst: bool = False) -> tuple[np.ndarray, Geome
         raise SceneError(_("Case {case}: {reason}").format(case=case.id, reason=error)) from None
 
 
+def severalChannels(case: Case, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray | None:
+    """All channels (C, z, y, x) of the case that the volume shows, in its order of voxels.
+
+    None where the volume shows all there is, or no longer lies on the grid of the file. Raises
+    SceneError naming the case.
+    """
+    if len(case.images) == 1 and headerOf(case).channels == 1:
+        return None
+    values, geometry = readChannels(case)
+    shape = asSlice(geometry).array_shape
+    values, geometry = rightHanded(values.reshape(len(values), *shape), geometry)
+    fits = slicer.util.arrayFromVolume(volumeNode).shape == values.shape[1:]
+    return values if fits and sameVoxelPlaces(volumeNode, geometry) else None
+
+
 def volumeOfArray(
     values: np.ndarray, geometry: Geometry, name: str
 ) -> slicer.vtkMRMLScalarVolumeNode:

@@ -49,7 +49,7 @@ class KernelPicture:
     def __init__(self) -> None:
         self._node: slicer.vtkMRMLScalarVolumeNode | None = None
         self._before: dict[str, tuple[str | None, float]] = {}
-        self._window: tuple[Any, tuple[float, float]] | None = None
+        self._windows: tuple[Any, list[tuple[float, float]]] | None = None
 
     @property
     def node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
@@ -63,22 +63,25 @@ class KernelPicture:
         point: Sequence[float],
         shape: KernelShape,
         sliceAxis: int | None = None,
-        scheme: Mapping[str, Any] | None = None,
+        schemes: Sequence[Mapping[str, Any]] | None = None,
+        channels: np.ndarray | None = None,
     ) -> ShownKernel:
         """Show what the voxel at ``point`` (world RAS, mm) hears, over the views of the volume.
 
-        ``sliceAxis`` (of z, y, x) and ``scheme`` as in `kernel_weights`. Raises SceneError, and
-        shows nothing, where the point is outside the volume.
+        ``sliceAxis`` (of z, y, x) and ``schemes``, one for each channel, as in `kernel_weights`;
+        ``channels`` (C, z, y, x): what training sees, where that is more than the volume.
+        Raises SceneError, and shows nothing, where the point is outside the volume.
         """
         voxel = voxelAt(volumeNode, point)
         if voxel is None:
             self.remove()
             raise SceneError(_("The crosshair is outside the image."))
         geometry = gridOfVolume(volumeNode)
-        values = slicer.util.arrayFromVolume(volumeNode)
-        window = self._windowOf(volumeNode, values, scheme)
+        values = slicer.util.arrayFromVolume(volumeNode)[np.newaxis]
+        values = values if channels is None else channels
+        windows = self._windowsOf(volumeNode, values, schemes)
         found = neighbourhoodOf(
-            values, voxel[::-1], geometry.spacing[::-1], shape, window, sliceAxis
+            values, voxel[::-1], geometry.spacing[::-1], shape, windows, sliceAxis
         )
         node = self.node or self._add()
         slicer.util.updateVolumeFromArray(node, found.weights)
@@ -94,21 +97,23 @@ class KernelPicture:
         for composite in nodesOfClass("vtkMRMLSliceCompositeNode"):
             self._uncover(composite, node)
         self._before.clear()
-        self._window = None
+        self._windows = None
         if node is not None:
             removeNode(node)
 
-    def _windowOf(
+    def _windowsOf(
         self,
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
         values: np.ndarray,
-        scheme: Mapping[str, Any] | None,
-    ) -> tuple[float, float]:
-        image = volumeNode.GetImageData()
-        key = (volumeNode.GetID(), image.GetMTime(), None if scheme is None else dict(scheme))
-        if self._window is None or self._window[0] != key:
-            self._window = key, intensityWindow(values, scheme)
-        return self._window[1]
+        schemes: Sequence[Mapping[str, Any]] | None,
+    ) -> list[tuple[float, float]]:
+        # A plan of other images than this one has other channels.
+        known = schemes if schemes is not None and len(schemes) == len(values) else None
+        each = [None] * len(values) if known is None else [dict(scheme) for scheme in known]
+        key = (volumeNode.GetID(), volumeNode.GetImageData().GetMTime(), each)
+        if self._windows is None or self._windows[0] != key:
+            self._windows = key, list(map(intensityWindow, values, each))
+        return self._windows[1]
 
     def _add(self) -> slicer.vtkMRMLScalarVolumeNode:
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _("CRF kernel"))

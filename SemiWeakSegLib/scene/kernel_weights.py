@@ -78,14 +78,15 @@ def neighbourhoodOf(
     voxel: Sequence[int],
     spacing: Sequence[float],
     shape: KernelShape,
-    window: tuple[float, float],
+    windows: Sequence[tuple[float, float]],
     sliceAxis: int | None = None,
 ) -> Neighbourhood:
     """The weights of the voxels around ``voxel``.
 
-    ``values``: (z, y, x), any numbers; ``voxel`` and ``spacing`` (mm) in that order; ``window``:
-    the values that stand for intensity 0 and 1. ``sliceAxis``: images are seen slice by slice
-    across this axis, so a voxel listens to its own slice only; None: to the whole volume.
+    ``values``: (C, z, y, x), any numbers; ``voxel`` and ``spacing`` (mm) along (z, y, x);
+    ``windows``: the values that stand for intensity 0 and 1, of each channel. ``sliceAxis``: images
+    are seen slice by slice across this axis, so a voxel listens to its own slice only; None: to
+    the whole volume.
     """
     reaches = [
         0 if axis == sliceAxis else int(shape.reach / length) for axis, length in enumerate(spacing)
@@ -93,7 +94,7 @@ def neighbourhoodOf(
     lows = [min(reach, at) for reach, at in zip(reaches, voxel, strict=True)]
     highs = [
         min(reach, size - 1 - at)
-        for reach, size, at in zip(reaches, values.shape, voxel, strict=True)
+        for reach, size, at in zip(reaches, values.shape[1:], voxel, strict=True)
     ]
     step = _step(lows, highs, spacing)
     # From the voxel outwards, so that it is always among those that are computed.
@@ -103,14 +104,15 @@ def neighbourhoodOf(
         slice(first, at + high + 1, each)
         for first, at, high, each in zip(start, voxel, highs, step, strict=True)
     )
-    part = values[box]
+    parts = [channel[box] for channel in values]
     squares = [
         ((np.arange(size) - count) * (each * length)) ** 2
-        for size, count, each, length in zip(part.shape, counts, step, spacing, strict=True)
+        for size, count, each, length in zip(parts[0].shape, counts, step, spacing, strict=True)
     ]
     middle = tuple(counts)
     near = _spatial(squares, shape.sigmaSpace)
-    near += _contrast(part, middle, window, shape.sigmaIntensity)
+    for part, window in zip(parts, windows, strict=True):
+        near += _contrast(part, middle, window, shape.sigmaIntensity)
     weights = np.exp(near, out=near)
     if shape.smoothness > 0:
         weights += np.float32(shape.smoothness) * np.exp(_spatial(squares, shape.smoothnessSigma))

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from ...methods.kernel import AUTOMATIC_REACH, CRFKernel
+from ...methods.kernel import AUTOMATIC_REACH, COMPARED_CHANNELS, CRFKernel
 from ...methods.terms import CRFTerm as CRFSettings
 from ..batches import Batch
 from ..losses.affinity import Kernel
@@ -19,8 +19,6 @@ from .base import StageContext, Step, Term, mean_over
 # Spacings are rounded to steps of 5 %: a zoomed patch then meets factors that are already there,
 # and a reach that is 2.5 % off changes nothing a person could see.
 SPACING_STEP = 0.05
-# Affinities of more channels at once cost ten times as much and get less exact.
-MOST_CHANNELS = 2
 
 
 class CRFTerm(Term):
@@ -59,7 +57,7 @@ class CRFTerm(Term):
 
     def _value(self, batch: Batch, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         settings, spacing = self.settings, round_spacing(batch.spacing)
-        intensity = batch.unit_intensity()[:, :MOST_CHANNELS]
+        intensity = batch.unit_intensity()[:, :COMPARED_CHANNELS]
         if settings.neighbourhood == "dense":
             return dense_crf_loss(logits, intensity, spacing, self.kernels, mask, settings.form)
         sigma = settings.sigma_intensity

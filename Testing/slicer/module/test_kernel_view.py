@@ -8,7 +8,10 @@ import json
 import numpy as np
 import pytest
 
+from SemiWeakSegLib.cohort import read_image
+from SemiWeakSegLib.cohort.images import write_scalar
 from SemiWeakSegLib.methods import METHODS, TERMS
+from SemiWeakSegLib.scene.kernel_weights import KernelShape, intensityWindow, neighbourhoodOf
 from Testing import testbed
 from Testing.learning.tiny import make_cohort
 from Testing.slicer.module.trainings import waitFor
@@ -194,6 +197,37 @@ class TestPicture:
     def test_without_an_image_it_says_what_to_do(self, panel, crosshair):
         row = press(panel)
         assert "Show an image first" in row.label.text
+
+
+class TestChannels:
+    def test_two_are_compared_as_training_compares_them(
+        self, module, panel, crosshair, layoutManager, tmp_path
+    ):
+        import slicer
+
+        from SemiWeakSegLib.scene.volumes import loadCase, showInViews
+
+        cohort = make_cohort(tmp_path / "study", shape=(12, 20, 24))
+        first = cohort.cases[0]
+        values, geometry = read_image(first.images[0])
+        second = tmp_path / "second.nii.gz"
+        noise = np.random.default_rng(3).normal(0.0, 1.0, values[0].shape)
+        write_scalar(second, noise.astype(np.float32), geometry)
+        first.images = (*first.images, second)
+        cohort.save(tmp_path / "study" / "cohort.json")
+        study = module.logic.openCohort(tmp_path / "study")
+        volume = loadCase(study.cohort.cases[0], study.path)
+        showInViews(volume)
+        pointTo(crosshair, volume, (10, 8, 5))
+        press(panel)
+        both = np.stack([values[0], noise.astype(np.float32)])
+        windows = [intensityWindow(channel) for channel in both]
+        shape = KernelShape(0.08 * np.mean([12, 20, 24]), 0.1)
+        wanted = neighbourhoodOf(both, (5, 8, 10), (1.0, 1.0, 1.0), shape, windows)
+        found = slicer.util.arrayFromVolume(panel.kernel.node)
+        np.testing.assert_allclose(found, wanted.weights, atol=1e-6)
+        alone = neighbourhoodOf(both[:1], (5, 8, 10), (1.0, 1.0, 1.0), shape, windows[:1])
+        assert float(found.sum()) < 0.9 * float(alone.weights.sum())
 
 
 class TestEnd:

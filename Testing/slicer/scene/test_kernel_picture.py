@@ -67,7 +67,9 @@ class TestPlace:
         assert shown.voxel == voxel
         values = slicer.util.arrayFromVolume(volume)
         spacing = volume.GetSpacing()[::-1]
-        wanted = neighbourhoodOf(values, voxel[::-1], spacing, SHAPE, intensityWindow(values))
+        wanted = neighbourhoodOf(
+            values[np.newaxis], voxel[::-1], spacing, SHAPE, [intensityWindow(values)]
+        )
         found = slicer.util.arrayFromVolume(picture.node)
         np.testing.assert_array_equal(found, wanted.weights)
         for place in [(0, 0, 0), tuple(size - 1 for size in found.shape[::-1])]:
@@ -141,7 +143,9 @@ class TestViews:
         picture.show(second, worldOf(second, (5, 4, 3)), SHAPE)
         assert composite.GetForegroundVolumeID() == picture.node.GetID()
         values = slicer.util.arrayFromVolume(second)
-        wanted = neighbourhoodOf(values, (3, 4, 5), (1, 1, 1), SHAPE, intensityWindow(values))
+        wanted = neighbourhoodOf(
+            values[np.newaxis], (3, 4, 5), (1, 1, 1), SHAPE, [intensityWindow(values)]
+        )
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(picture.node), wanted.weights)
 
     def test_changed_voxels_have_a_window_of_their_own(self, picture):

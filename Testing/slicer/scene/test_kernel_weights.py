@@ -28,16 +28,22 @@ def image(shape=(9, 17, 23), seed=0):
     return (30 * smooth + rng.normal(0, 60, shape) - 300).astype(np.int16)
 
 
+def around(values, voxel, spacing, shape, sliceAxis=None):
+    """The neighbourhood in an image (z, y, x), or in one of several channels (C, z, y, x)."""
+    channels = values if values.ndim == 4 else values[np.newaxis]
+    return neighbourhoodOf(channels, voxel, spacing, shape, [WINDOW] * len(channels), sliceAxis)
+
+
 def row(values, voxel, spacing, shape):
-    """The voxel's row of W, by applying W to that voxel alone, on the whole image."""
-    scores = torch.zeros((1, 1, *values.shape), dtype=torch.float64)
+    """The voxel's row of W, by applying W to that voxel alone, on the whole image (C, z, y, x)."""
+    scores = torch.zeros((1, 1, *values.shape[1:]), dtype=torch.float64)
     scores[(0, 0, *voxel)] = 1.0
     scaled = (torch.tensor(values, dtype=torch.float64) - WINDOW[0]) / (WINDOW[1] - WINDOW[0])
     kernels = [Kernel(1.0, shape.sigmaSpace, shape.sigmaIntensity)]
     if shape.smoothness:
         kernels.append(Kernel(shape.smoothness, shape.smoothnessSigma))
     steps = torch.tensor([spacing], dtype=torch.float64)
-    return apply_affinity(scores, scaled[None, None], steps, kernels, 1e-5)[0, 0].numpy()
+    return apply_affinity(scores, scaled[None], steps, kernels, 1e-5)[0, 0].numpy()
 
 
 def placed(found, shape):
@@ -55,9 +61,10 @@ def placed(found, shape):
 @pytest.mark.parametrize(
     "shape", [KernelShape(4.0, 0.1), KernelShape(2.5, 0.3), KernelShape(3.0, 0.1, 0.5, 2.0)]
 )
-def test_they_are_the_voxel_s_row_of_the_affinity(voxel, shape):
-    values = image()
-    found = placed(neighbourhoodOf(values, voxel, SPACING, shape, WINDOW), values.shape)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_they_are_the_voxel_s_row_of_the_affinity(voxel, shape, channels):
+    values = np.stack([image(seed=seed) for seed in range(channels)])
+    found = placed(around(values, voxel, SPACING, shape), values.shape[1:])
     wanted = row(values, voxel, SPACING, shape) / shape.highest
     inside = ~np.isnan(found)
     # The operator rounds its sigmas a little, so that its tables are shared.
@@ -70,10 +77,10 @@ def test_they_are_the_voxel_s_row_of_the_affinity(voxel, shape):
 def test_of_slices_a_voxel_hears_its_own_only():
     values = image()
     shape = KernelShape(4.0, 0.1)
-    found = neighbourhoodOf(values, (4, 8, 11), SPACING, shape, WINDOW, sliceAxis=1)
+    found = around(values, (4, 8, 11), SPACING, shape, sliceAxis=1)
     assert found.start[1] == 8
     assert found.weights.shape[1] == 1
-    wanted = row(values[:, 8], (4, 11), (SPACING[0], SPACING[2]), shape)
+    wanted = row(values[None, :, 8], (4, 11), (SPACING[0], SPACING[2]), shape)
     whole = placed(found, values.shape)[:, 8]
     inside = ~np.isnan(whole)
     np.testing.assert_allclose(whole[inside], wanted[inside], atol=0.006)
@@ -81,9 +88,9 @@ def test_of_slices_a_voxel_hears_its_own_only():
 
 def test_of_a_large_neighbourhood_some_voxels_are_computed_each_exactly(monkeypatch):
     values, voxel, shape = image(), (4, 9, 10), KernelShape(9.0, 0.1)
-    every = placed(neighbourhoodOf(values, voxel, SPACING, shape, WINDOW), values.shape)
+    every = placed(around(values, voxel, SPACING, shape), values.shape)
     monkeypatch.setattr(kernel_weights, "MOST_VOXELS", 300)
-    found = neighbourhoodOf(values, voxel, SPACING, shape, WINDOW)
+    found = around(values, voxel, SPACING, shape)
     assert found.weights.size <= 300
     # The finest axis is thinned first.
     assert found.step[2] >= found.step[1] >= found.step[0]
@@ -96,7 +103,7 @@ def test_of_a_large_neighbourhood_some_voxels_are_computed_each_exactly(monkeypa
 def test_values_that_are_no_numbers_are_heard_like_the_lowest():
     values = image().astype(float)
     values[4, 8, 12] = np.nan
-    found = neighbourhoodOf(values, (4, 8, 11), SPACING, KernelShape(4.0, 0.1), WINDOW)
+    found = around(values, (4, 8, 11), SPACING, KernelShape(4.0, 0.1))
     assert np.isfinite(found.weights).all()
 
 
@@ -108,9 +115,9 @@ def test_settings_give_the_widths():
 
 def test_of_a_large_scan_only_the_reach_and_a_bounded_number_of_voxels_are_computed():
     values = image((128, 256, 256))
-    near = neighbourhoodOf(values, (60, 130, 120), (2.0, 1.0, 1.0), KernelShape(10.0, 0.1), WINDOW)
+    near = around(values, (60, 130, 120), (2.0, 1.0, 1.0), KernelShape(10.0, 0.1))
     assert near.weights.shape == (31, 61, 61)
-    far = neighbourhoodOf(values, (60, 130, 120), (2.0, 1.0, 1.0), KernelShape(90.0, 0.1), WINDOW)
+    far = around(values, (60, 130, 120), (2.0, 1.0, 1.0), KernelShape(90.0, 0.1))
     most = kernel_weights.MOST_VOXELS
     assert most / 8 < far.weights.size <= most
 
