@@ -30,7 +30,7 @@ ENTRY_NAME = re.compile(r"case-[0-9a-f]{32}|\.case-[0-9a-f]{32}\.\w+")
 UNFINISHED_SECONDS = 3600.0
 # Headers whose voxels lie in files beside them, named in the header's text.
 DETACHED_HEADERS = (".mhd", ".nhdr")
-PLAN_LINES = ("dimensions", "orient", "slice_axis", "spacing", "intensity", "channels_in")
+PLAN_LINES = ("dimensions", "orient", "frame", "slice_axis", "spacing", "intensity", "channels_in")
 
 
 def cache_folder() -> Path:

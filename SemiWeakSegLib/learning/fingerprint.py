@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..cohort import Cohort, images
+from .frame import OBLIQUE_LIMIT_DEGREES, common_frame
 from .layout import alignment_angle, canonical_axes
 from .thinning import thin
 
-# Beyond this angle from the patient's axes "nearest axis" stops meaning the same in every case.
-OBLIQUE_LIMIT_DEGREES = 30.0
 # Cases whose intensities are read, and voxels of each that are kept.
 FINGERPRINT_CASES = 24
 FINGERPRINT_VOXELS = 20000
@@ -20,29 +19,34 @@ FINGERPRINT_VOXELS = 20000
 
 @dataclasses.dataclass
 class Fingerprint:
-    """Headers of all cases and intensities of some: what the plan is made from."""
+    """Headers of all cases and intensities of some: what the plan is made from.
+
+    ``frame``: the axes that images are turned to if ``orient``, None for the patient's.
+    """
 
     shapes: list[tuple[int, ...]]
     spacings: list[tuple[float, ...]]
     dimension: int
     channels: int
     orient: bool
+    frame: list[float] | None
     has_geometry: bool
     intensity: list[dict[str, Any]]
 
 
-def fingerprint(cohort: Cohort) -> Fingerprint:
-    """Reads every image's header and the intensities of up to 24 cases."""
+def fingerprint(cohort: Cohort, orient: bool | None = None) -> Fingerprint:
+    """Reads every image's header and the intensities of up to 24 cases.
+
+    ``orient``: whether images are turned; None: where there are axes to turn all of them to.
+    """
     headers = [images.read_header(case.images[0]) for case in cohort.cases]
     dimension = headers[0].geometry.dimension
-    orient = dimension == 3 and all(
-        alignment_angle(header.geometry.direction) <= OBLIQUE_LIMIT_DEGREES for header in headers
-    )
+    orient, frame = _choose_frame(headers, orient)
     shapes, spacings = [], []
     for header in headers:
         shape, spacing = header.geometry.size[::-1], header.geometry.spacing[::-1]
         if orient:
-            axes = canonical_axes(header.geometry.direction).permutation
+            axes = canonical_axes(header.geometry.direction, frame).permutation
             shape = tuple(shape[axis] for axis in axes)
             spacing = tuple(spacing[axis] for axis in axes)
         shapes.append(tuple(shape))
@@ -58,7 +62,22 @@ def fingerprint(cohort: Cohort) -> Fingerprint:
     channels = len(samples[0])
     intensity = [_intensity_scheme([case[c] for case in samples]) for c in range(channels)]
     has_geometry = all(header.has_geometry for header in headers)
-    return Fingerprint(shapes, spacings, dimension, channels, orient, has_geometry, intensity)
+    return Fingerprint(
+        shapes, spacings, dimension, channels, orient, frame, has_geometry, intensity
+    )
+
+
+def _choose_frame(
+    headers: list[images.ImageHeader], orient: bool | None
+) -> tuple[bool, list[float] | None]:
+    """Whether images are turned, and to which frame."""
+    if orient is False or headers[0].geometry.dimension != 3:
+        return False, None
+    directions = [header.geometry.direction for header in headers]
+    if all(alignment_angle(each) <= OBLIQUE_LIMIT_DEGREES for each in directions):
+        return True, None
+    frame = common_frame(directions)
+    return frame is not None or orient is True, frame
 
 
 def _intensity_scheme(samples: list[np.ndarray]) -> dict[str, Any]:

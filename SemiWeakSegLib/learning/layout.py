@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,12 +32,19 @@ def identity_axes(dimension: int) -> Axes:
     return Axes(tuple(range(dimension)), (False,) * dimension)
 
 
-def canonical_axes(direction: tuple[float, ...]) -> Axes:
+def cosines_to(direction: Sequence[float], frame: Sequence[float] | None) -> np.ndarray:
+    """Cosines (3, 3) between the axes of a frame (rows) and of an image (columns)."""
+    cosines = np.array(direction, dtype=float).reshape(3, 3)
+    return cosines if frame is None else np.array(frame, dtype=float).reshape(3, 3).T @ cosines
+
+
+def canonical_axes(direction: Sequence[float], frame: Sequence[float] | None = None) -> Axes:
     """Axes that bring a 3-D array (z, y, x) nearest to (superior, posterior, left).
 
-    ``direction``: SimpleITK's row-major 3×3 matrix, columns = LPS direction of x, y, z.
+    ``direction``: SimpleITK's row-major 3×3 matrix, columns = LPS direction of x, y, z;
+    ``frame``: that of an image whose axes they are brought nearest to instead.
     """
-    cosines = np.array(direction, dtype=float).reshape(3, 3)
+    cosines = cosines_to(direction, frame)
     free = {0, 1, 2}
     chosen: dict[int, int] = {}
     # The most certain pairs first: an oblique axis must not take what a straight one needs.
@@ -53,9 +61,9 @@ def canonical_axes(direction: tuple[float, ...]) -> Axes:
     return Axes(tuple(permutation), tuple(flips))
 
 
-def alignment_angle(direction: tuple[float, ...]) -> float:
-    """Largest angle in degrees between an image axis and the patient axis nearest to it."""
-    cosines = np.abs(np.array(direction, dtype=float).reshape(3, 3))
+def alignment_angle(direction: Sequence[float], frame: Sequence[float] | None = None) -> float:
+    """Largest angle in degrees between an image axis and the nearest one of patient or frame."""
+    cosines = np.abs(cosines_to(direction, frame))
     return math.degrees(math.acos(min(1.0, float(cosines.max(axis=0).min()))))
 
 

@@ -35,6 +35,8 @@ class Plan:
 
     Shapes and spacings are in array order (z, y, x), of the oriented image; for 2-D plans they
     are in-plane (y, x) and ``slice_axis`` is the array axis along which slices are cut.
+    ``frame``: the directions that images are turned to if ``orient``, as `layout.canonical_axes`
+    takes them; None for the patient's axes.
     """
 
     dimensions: int
@@ -50,6 +52,7 @@ class Plan:
     network: dict[str, Any]
     intensity: list[dict[str, Any]]
     mirror_axes: list[int]
+    frame: list[float] | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
     overridden: list[str] = dataclasses.field(default_factory=list)
 
@@ -84,11 +87,12 @@ def make_plan(
     overrides = dict(overrides or {})
     notes: list[str] = []
     kind = "cuda" if device.startswith("cuda") else "cpu"
-    prints = fingerprint(cohort)
-    if prints.dimension == 3 and not prints.orient:
-        notes.append("image axes are kept as stored: some are far from the patient's axes")
-
     asked_for = sorted(overrides)
+    prints = fingerprint(cohort, _parse_bool(overrides, "orient"))
+    if prints.frame is not None:
+        notes.append("images lie far from the patient's axes, and are turned to axes of their own")
+    elif prints.dimension == 3 and not prints.orient and "orient" not in asked_for:
+        notes.append("image axes are kept as stored: they are far from the patient's, and differ")
     dimensions = _parse_choice(overrides, "dimensions", (2, 3))
     if dimensions is None:
         dimensions = _choose_dimensions(prints, notes)
@@ -167,6 +171,7 @@ def make_plan(
         network=network,
         intensity=prints.intensity,
         mirror_axes=[] if prints.has_geometry else list(range(dimensions)),
+        frame=prints.frame,
         notes=notes,
     )
     plan.overridden = asked_for
@@ -252,10 +257,6 @@ def _apply_overrides(plan: Plan, overrides: dict[str, Any]) -> None:
                     f"mirror_axes {axes}: this plan has axes 0 to {plan.dimensions - 1}"
                 )
             plan.mirror_axes = axes
-        elif name == "orient":
-            if str(value).lower() not in (*TRUE, *FALSE):
-                raise PlanError(f"orient={value}: expected true or false")
-            plan.orient = str(value).lower() in TRUE
         else:
             known = "dimensions, slice_axis, spacing, patch_size, batch_labeled, batch_unlabeled, "
             raise PlanError(
@@ -273,6 +274,16 @@ def _parse_number(value: Any, name: str, kind: type, low: float, high: float) ->
     if not low <= number <= high:
         raise PlanError(f"{name}={value}: expected {what} from {low:g} to {high:g}")
     return number
+
+
+def _parse_bool(overrides: dict[str, Any], name: str) -> bool | None:
+    """Takes a yes or no out of the overrides; None where it is not there."""
+    if name not in overrides:
+        return None
+    value = str(overrides.pop(name)).lower()
+    if value not in (*TRUE, *FALSE):
+        raise PlanError(f"{name}={value}: expected true or false")
+    return value in TRUE
 
 
 def _parse_choice(overrides: dict[str, Any], name: str, choices: tuple[int, ...]) -> int | None:

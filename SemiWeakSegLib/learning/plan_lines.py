@@ -11,7 +11,8 @@ PLAN_MEANINGS = {
     "dimensions": "2-D slices or 3-D volumes",
     "channels_in": "channels of an image",
     "classes": "structures, in the order of their label values",
-    "orient": "images are turned to the patient's axes first",
+    "orient": "images are turned to the same axes first",
+    "frame": "directions of these axes, where they are not the patient's",
     "slice_axis": "axis across which slices are cut (0 = foot to head)",
     "spacing": "mm between voxels that the network sees",
     "patch_size": "voxels the network sees at once",
@@ -56,6 +57,8 @@ def describe_plan(plan: Plan) -> list[PlanLine]:
     del notes  # sentences, shown beside the lines
     position = list(values).index("intensity")
     parts = {key: network[key] for key in ("channels", "strides", "residual_units", "dropout")}
+    if values["frame"] is None:
+        del values["frame"]
     items = list(values.items())
     items[position:position] = parts.items()
     return [

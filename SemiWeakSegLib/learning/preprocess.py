@@ -41,7 +41,7 @@ def make_layout(geometry: images.Geometry, plan: Plan) -> Layout:
     shape, spacing = geometry.size[::-1], geometry.spacing[::-1]
     dimension = geometry.dimension
     turn = plan.orient and dimension == 3
-    axes = canonical_axes(geometry.direction) if turn else identity_axes(dimension)
+    axes = canonical_axes(geometry.direction, plan.frame) if turn else identity_axes(dimension)
     slice_axis = plan.slice_axis if plan.dimensions == 2 else None
     layout = Layout(tuple(shape), axes, slice_axis, tuple(spacing), ())
     turned = [spacing[axis] for axis in axes.permutation]

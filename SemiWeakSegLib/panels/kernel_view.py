@@ -199,7 +199,8 @@ class KernelView:
         if self._planned("dimensions") != 2:
             return None
         oriented = self._planned("orient") is not False
-        return sliceAxisOf(volume, self._planned("slice_axis"), oriented)
+        axis, frame = self._planned("slice_axis"), self._planned("frame")
+        return sliceAxisOf(volume, axis, oriented, frame)
 
 
 class KernelRow:

@@ -185,12 +185,15 @@ def voxelAt(
 
 
 def sliceAxisOf(
-    volumeNode: slicer.vtkMRMLVolumeNode, planned: int | None, oriented: bool = True
+    volumeNode: slicer.vtkMRMLVolumeNode,
+    planned: int | None,
+    oriented: bool = True,
+    frame: Sequence[float] | None = None,
 ) -> int:
     """The axis of the volume's array (z, y, x) across which training cuts slices.
 
-    ``planned``: the plan's ``slice_axis``, along the patient (0 = foot to head) where images are
-    turned to the patient's axes; None: not decided, so the axis of the thickest voxels.
+    ``planned``: the plan's ``slice_axis``, along the patient (0 = foot to head) or the plan's
+    ``frame`` where images are turned; None: not decided, so the axis of the thickest voxels.
     """
     geometry = gridOfVolume(volumeNode)
     if geometry.size[2] == 1:  # a picture
@@ -199,9 +202,10 @@ def sliceAxisOf(
         return int(np.argmax(geometry.spacing[::-1]))
     if not oriented:
         return planned
-    # Plans turn images only where each axis is near one of the patient's.
-    alongPatient = np.abs(geometry.direction_matrix[2 - planned])
-    return 2 - int(np.argmax(alongPatient))
+    # Plans turn images only where each axis is near one of those that they are turned to.
+    turnedTo = np.eye(3) if frame is None else np.reshape(frame, (3, 3))
+    along = np.abs(turnedTo.T @ geometry.direction_matrix)[2 - planned]
+    return 2 - int(np.argmax(along))
 
 
 def _isPresent(nodeId: str | None) -> bool:

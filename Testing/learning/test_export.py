@@ -33,6 +33,7 @@ from SemiWeakSegLib.learning.plan import Plan
 from SemiWeakSegLib.learning.predict import predict_run
 from SemiWeakSegLib.learning.saved_model import load_model, save_model
 from SemiWeakSegLib.runs import RunFolder, RunRequest
+from Testing.learning.scans import rotation
 
 CLASSES = [SegmentClass(1, "cavity"), SegmentClass(2, "$__import__('os')")]
 PER_VOLUME = {"scheme": "per_volume", "low_percentile": 0.5, "high_percentile": 99.5}
@@ -121,6 +122,7 @@ for folder in sys.argv[1:]:
 SETUPS = {
     "volumes": (VOLUMES, make_plan(3)),
     "slices": (VOLUMES, make_plan(2, intensity=[FIXED])),
+    "own_axes": (VOLUMES, make_plan(3, frame=rotation((1, 0.2, 0), 80).ravel().tolist())),
     "as_stored": (VOLUMES, make_plan(2, orient=False, slice_axis=2)),
     "coarse": (VOLUMES, make_plan(3, spacing=[3.0, 2.0, 1.8])),
     "pictures": (PICTURES, make_plan(2)),

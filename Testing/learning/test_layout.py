@@ -48,6 +48,17 @@ class TestCanonicalAxes:
             assert (column[patient] > 0) != axes.flips[place]
             assert abs(column[patient]) > 0.9
 
+    @pytest.mark.parametrize("number", range(0, len(SIGNED_PERMUTATIONS), 5))
+    def test_turned_to_the_axes_of_an_image_they_are_as_that_one_has_them(self, number):
+        frame = rotation((1, 2, 3), 50)
+        direction = frame @ rotation((0, 1, 1), 15) @ SIGNED_PERMUTATIONS[number]
+        axes = canonical_axes(tuple(direction.ravel()), tuple(frame.ravel()))
+        for place, column in enumerate((2, 1, 0)):
+            sign = -1 if axes.flips[place] else 1
+            assert sign * direction[:, 2 - axes.permutation[place]] @ frame[:, column] > 0.9
+        found = alignment_angle(tuple(direction.ravel()), tuple(frame.ravel()))
+        assert found == pytest.approx(15, abs=4)
+
     def test_backward_undoes_forward(self):
         array = np.random.default_rng(0).normal(size=(3, 4, 5))
         for direction in SIGNED_PERMUTATIONS:

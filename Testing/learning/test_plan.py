@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from SemiWeakSegLib.cohort import Case
+from SemiWeakSegLib.cohort import Case, read_header
 from SemiWeakSegLib.learning.fingerprint import fingerprint
 from SemiWeakSegLib.learning.plan import Plan, PlanError, make_plan
+from SemiWeakSegLib.learning.plan_lines import describe_plan
+from SemiWeakSegLib.learning.preprocess import make_layout
 from Testing.learning.scans import make_cohort, rotation, save
 
 
@@ -64,11 +67,43 @@ class TestGrid:
         plan = make_plan(cohort_of(tmp_path, (8, 9000), (1 / 3, 1 / 3), suffix=".mha", count=1))
         assert round(9000 * (1 / 3) / plan.spacing[1]) == 9000
 
-    def test_strongly_oblique_images_keep_their_axes(self, tmp_path):
+    def test_oblique_images_are_turned_to_axes_of_their_own(self, tmp_path):
+        """One is stored as it was scanned, one with its slices along its first axis."""
         tilted = rotation((1, 1, 0), 40)
-        plan = make_plan(cohort_of(tmp_path, (20, 20, 20), (1, 1, 1), direction=tilted))
+        first = cohort_of(tmp_path / "a", (10, 20, 24), (1, 1, 6), direction=tilted)
+        moved = tilted[:, [2, 0, 1]] * [1, -1, 1]
+        second = cohort_of(tmp_path / "b", (20, 24, 10), (6, 1, 1), direction=moved)
+        cases = [*first.cases, *(replace(case, id=f"b{case.id}") for case in second.cases)]
+        plan = make_plan(make_cohort(cases))
+        assert plan.orient
+        assert (plan.dimensions, plan.spacing) == (2, [1.0, 1.0])
+        layouts = [make_layout(read_header(case.images[0]).geometry, plan) for case in cases]
+        assert {layout.planned_shape for layout in layouts} == {layouts[0].planned_shape}
+        assert layouts[0].axes != layouts[-1].axes
+        assert any("axes of their own" in note for note in plan.notes)
+        lines = {line.key: line for line in describe_plan(plan)}
+        assert not lines["frame"].settable
+        assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+    def test_oblique_images_that_differ_keep_their_axes(self, tmp_path):
+        cases = []
+        for number, degrees in enumerate((40, 85, 130)):
+            tilted = rotation((1, 1, 0), degrees)
+            made = cohort_of(tmp_path / str(number), (20,) * 3, (1,) * 3, direction=tilted)
+            cases += [replace(case, id=f"{number}{case.id}") for case in made.cases]
+        plan = make_plan(make_cohort(cases))
         assert not plan.orient
         assert any("kept as stored" in note for note in plan.notes)
+        assert "frame" not in [line.key for line in describe_plan(plan)]
+
+    @pytest.mark.parametrize("oriented", [True, False])
+    def test_whether_images_are_turned_is_known_before_sizes_are_compared(self, tmp_path, oriented):
+        sagittal = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=float)
+        cohort = cohort_of(tmp_path, (40, 44, 10), (8.0, 1.0, 1.1), direction=sagittal)
+        plan = make_plan(cohort, overrides={"orient": oriented})
+        assert (plan.orient, plan.slice_axis) == (oriented, 0 if oriented else 2)
+        assert plan.frame is None
+        assert not any("stored" in note for note in plan.notes)
 
 
 class TestPatchAndNetwork:

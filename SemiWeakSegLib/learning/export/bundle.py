@@ -24,7 +24,7 @@ from .readme import licence_note, readme
 from .script import ensemble_script, standalone_script
 
 ENSEMBLE = "scripts.view_ensemble.ViewEnsemble"
-PLAN_LINES = ("dimensions", "orient", "slice_axis", "spacing", "intensity")
+PLAN_LINES = ("dimensions", "orient", "frame", "slice_axis", "spacing", "intensity")
 REQUIRED = ("nibabel", "scipy", "fire")
 
 

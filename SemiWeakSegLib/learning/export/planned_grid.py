@@ -22,7 +22,7 @@ from ..preprocess import make_layout, normalise, resample, restore
 class PreparePlannedGridd(MapTransform):
     """Orient, resample and normalise a loaded image: (C, x, y, z) -> (C, units, *planned).
 
-    plan: dimensions, orient, slice_axis, spacing and intensity of the model's plan. Adds
+    plan: dimensions, orient, frame, slice_axis, spacing and intensity of the model's plan. Adds
     "<key>_layout", the way back, and "<key>_floor", the value that stands for nothing.
     """
 

@@ -28,6 +28,7 @@ CONSTANT_BACKGROUND = {constant_background}
 PARTS = (
     layout.Axes,
     layout.identity_axes,
+    layout.cosines_to,
     layout.canonical_axes,
     layout.Layout,
     preprocess.make_layout,

@@ -68,7 +68,7 @@ def describe_members(settings: CoTraining, plan: Plan, annotated: Iterable[Case]
     views = choose_views(settings, plan, list(annotated))
     count = len(ensemble_settings(settings, plan, views)["members"])
     if views == "planes":
-        names = ", ".join(PLANES) if plan.orient else "of each image axis"
+        names = ", ".join(PLANES) if plan.orient and plan.frame is None else "of each image axis"
         return (
             f"co-training: {count} networks of 2-D slices ({names}), each with the channels of "
             "this plan's network; their mean segments"

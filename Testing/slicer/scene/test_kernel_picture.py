@@ -197,6 +197,12 @@ class TestSliceAxis:
             assert directions[2 - planned, 2 - axis] == 1.0
             assert sliceAxisOf(volume, planned, oriented=False) == planned
 
+    def test_along_the_plan_s_own_axes_where_it_has_some(self, slicerScene):
+        grid = GRIDS["sagittal"]
+        volume = volumeOf(noise(grid), grid)
+        for planned in (0, 1, 2):
+            assert sliceAxisOf(volume, planned, frame=grid.direction) == planned
+
     def test_undecided_it_is_that_of_the_thickest_voxels(self, slicerScene):
         volume = volumeOf(noise(GRIDS["anisotropic"]), GRIDS["anisotropic"])
         assert sliceAxisOf(volume, None) == 0
