@@ -22,20 +22,16 @@ def times(first: tuple[Variation, ...], **values: tuple) -> tuple[Variation, ...
 # The weight first: how large a term must be to be felt depends on its formula, and papers that
 # weigh it by 0.1 train a hundred times longer.
 SPACE: dict[str, tuple[Variation, ...]] = {
-    "entropy": one_by_one(weight=(0.01, 0.03, 0.3, 1.0)),
+    "entropy": one_by_one(weight=(0.01, 0.03, 0.3)),
     "pseudo_label": (
         *one_by_one(weight=(3.0,), threshold=(0.7, 0.9), ramp=(0.1,), teacher=("own",)),
         {"selection": "class_balanced"},
     ),
     "proposals": one_by_one(first_share=(0.3,), threshold=(0.7,)),
-    "cutmix": (
-        *one_by_one(weight=(3.0,), threshold=(0.7, 0.9), loss=("dice",), teacher=("own",)),
-        *times(({"weight": 3.0},), threshold=(0.7,)),
-    ),
+    "cutmix": one_by_one(weight=(3.0,), threshold=(0.7, 0.9), loss=("dice",), teacher=("own",)),
     "transformation": (
-        *one_by_one(weight=(3.0, 10.0)),
-        *times(({"weight": 3.0},), teacher=("ema",), gradient=("one",)),
-        *times(({"teacher": "ema"},), weight=(1.0, 10.0)),
+        *one_by_one(weight=(3.0,)),
+        *times(({"teacher": "ema"},), weight=(1.0, 3.0, 10.0)),
         {"weight": 3.0, "teacher": "ema", "transform": "elastic"},
     ),
     "pi_model": (
