@@ -27,9 +27,10 @@ class Study:
     make: Callable[[Path, Path], Cohort]
 
 
-# A third of the voxels: a training takes one to three minutes of a core. Dice is measured on the
-# images as they are. The patch holds the largest volume.
-COARSE = ("spacing=1.5,1.5,1.5", "patch_size=32,48,32", NARROW)
+# A third and half of the voxels: a training takes one to three minutes of a core. Dice is measured
+# on the images as they are. The patch holds the largest volume or slice.
+COARSE_VOLUMES = ("spacing=1.5,1.5,1.5", "patch_size=32,48,32", NARROW)
+COARSE_SLICES = ("spacing=2.5,2.5", "patch_size=80,80", NARROW)
 
 # Of the last network of every row.
 STEPS = 400
@@ -37,9 +38,8 @@ STEPS = 400
 STUDIES = {
     study.name: study
     for study in (
-        Study("hippocampus", 3, COARSE, lambda data, _: hippocampus(data)),
-        # Slices of at most 112 x 112: the planned patch holds them whole.
-        Study("heart", 2, (NARROW,), lambda _, out: heart(out / "work" / "hearts")),
+        Study("hippocampus", 3, COARSE_VOLUMES, lambda data, _: hippocampus(data)),
+        Study("heart", 2, COARSE_SLICES, lambda _, out: heart(out / "work" / "hearts")),
     )
 }
 
