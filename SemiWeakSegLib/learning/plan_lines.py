@@ -59,6 +59,9 @@ def describe_plan(plan: Plan) -> list[PlanLine]:
     parts = {key: network[key] for key in ("channels", "strides", "residual_units", "dropout")}
     if values["frame"] is None:
         del values["frame"]
+    else:
+        rounded = [round(value, 2) for value in values["frame"]]
+        values["frame"] = [rounded[row : row + 3] for row in (0, 3, 6)]
     items = list(values.items())
     items[position:position] = parts.items()
     return [

@@ -83,6 +83,7 @@ class TestGrid:
         assert any("axes of their own" in note for note in plan.notes)
         lines = {line.key: line for line in describe_plan(plan)}
         assert not lines["frame"].settable
+        assert lines["frame"].text == "0.88, 0.12, 0.45; 0.12, 0.88, -0.45; -0.45, 0.45, 0.77"
         assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
     def test_oblique_images_that_differ_keep_their_axes(self, tmp_path):
