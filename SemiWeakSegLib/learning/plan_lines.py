@@ -13,7 +13,7 @@ PLAN_MEANINGS = {
     "classes": "structures, in the order of their label values",
     "orient": "images are turned to the same axes first",
     "frame": "directions of these axes, where they are not the patient's",
-    "slice_axis": "axis across which slices are cut (0 = foot to head)",
+    "slice_axis": "axis across which slices are cut (0 = foot to head, or what is nearest to it)",
     "spacing": "mm between voxels that the network sees",
     "patch_size": "voxels the network sees at once",
     "whole": "the network sees whole slices or volumes",
