@@ -110,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         printer.close()
     print(f"{len(rows)} predictions in {out}")
+    for note in notes(rows):
+        print(f"note: {note}")
     print(as_text(rows))
     return OK
 
@@ -119,6 +121,16 @@ def _refine_settings() -> str:
         f"{kind.name}: {', '.join(f'{each.name}={each.default}' for each in kind.descriptions())}"
         for kind in INFERENCES.values()
     )
+
+
+def notes(rows: list[dict[str, Any]]) -> list[str]:
+    """What a person should know of these predictions, a sentence each."""
+    return [
+        f"{row['case']} lies {row['askew']} degrees from the axes of the images that were learned "
+        "from: look at its result"
+        for row in rows
+        if "askew" in row
+    ]
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

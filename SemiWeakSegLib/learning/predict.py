@@ -17,8 +17,10 @@ from ..methods.inference import Inference
 from ..runs.atomic import write_json
 from ..runs.folder import RunFolder
 from .crf_inference import refine, unit_intensity
+from .frame import OBLIQUE_LIMIT_DEGREES
 from .inference import infer
-from .layout import Layout
+from .layout import Layout, alignment_angle
+from .plan import Plan
 from .preprocess import prepare_image, restore
 from .processes import choose_device
 from .saved_model import SavedModel, keep_model, load_model
@@ -41,6 +43,8 @@ def predict_run(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Predicts cases with a run's model; returns rows case, file, uncertainty_file, uncertainty.
+
+    A row has also "askew", degrees, where the image lies across those that were learned from.
 
     ``refinement``: a CRF's inference that fits the label maps to the images' edges; the
     uncertainty stays the network's own.
@@ -116,12 +120,26 @@ def predict_case(
     images.write_label(target, label, geometry)
     uncertain = folder / f"{case.id}_uncertainty.nii.gz"
     images.write_scalar(uncertain, entropy, geometry)
-    return {
+    row = {
         "case": case.id,
         "file": target.name,
         "uncertainty_file": uncertain.name,
         "uncertainty": round(score, 5),
     }
+    if degrees := askew(geometry, model.plan):
+        row["askew"] = degrees
+    return row
+
+
+def askew(geometry: images.Geometry, plan: Plan) -> int | None:
+    """Degrees between an image's axes and those that the model was trained along, if they are many.
+
+    None where the plan turns images and this one is then as they were, or where it turns none.
+    """
+    if not plan.orient or geometry.dimension != 3:
+        return None
+    degrees = alignment_angle(geometry.direction, plan.frame)
+    return round(degrees) if degrees > OBLIQUE_LIMIT_DEGREES else None
 
 
 def on_own_grid(scores: torch.Tensor, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

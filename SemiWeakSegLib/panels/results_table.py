@@ -138,6 +138,9 @@ class ResultsTable:
     def _writeRow(self, line: int, row: Any) -> None:
         item = self.table.item(line, CASE)
         item.setToolTip(str(row.labelFile))
+        review = self.table.item(line, REVIEW)
+        review.setText(reviewText(row.review) or (_("lies askew") if row.askew else ""))
+        review.setToolTip(askewText(row.askew))
         # Shares between 0 and 1 with as many digits each sort as texts like the numbers they are.
         if row.uncertainty is not None:
             self.table.item(line, UNCERTAINTY).setText(f"{row.uncertainty:.4f}")
@@ -145,7 +148,6 @@ class ResultsTable:
         if row.meanDice is not None:
             dice.setText(f"{row.meanDice:.3f}")
         dice.setToolTip(diceText(row.perClass))
-        self.table.item(line, REVIEW).setText(reviewText(row.review))
         self.table.item(line, LOADED).setText(_("yes") if row.caseId in self.loaded else "")
 
     def _applyFilter(self) -> None:
@@ -165,6 +167,16 @@ def reviewText(review: str) -> str:
         "corrected": _("corrected"),
         "rejected": _("rejected"),
     }.get(review, "")
+
+
+def askewText(askew: int | None) -> str:
+    """What it means that an image lies askew; empty where it does not."""
+    if not askew:
+        return ""
+    return _(
+        "This image lies {degrees} degrees from the axes of the images that were learned from: the "
+        "network sees it as it never saw one. Look at the result."
+    ).format(degrees=askew)
 
 
 def diceText(perClass: dict[str, float] | None) -> str:

@@ -28,7 +28,8 @@ class ResultRow:
 
     ``uncertainty``: 0 certain to 1. ``meanDice`` and ``perClass`` (Dice by class name, None for a
     class that does not count) where a reference is known. ``review``: "", accepted, corrected or
-    rejected. ``image``: set for a new image that is no case of the run's cohort.
+    rejected. ``image``: set for a new image that is no case of the run's cohort. ``askew``: degrees
+    between its axes and those of the images that were learned from, where these are many.
     """
 
     caseId: str
@@ -39,6 +40,7 @@ class ResultRow:
     perClass: dict[str, float | None] | None = None
     review: str = ""
     image: Path | None = None
+    askew: int | None = None
 
 
 def listResults(run: RunFolder, folder: Path | None = None) -> list[ResultRow]:
@@ -115,6 +117,7 @@ def _row(entry: Any, place: Path) -> ResultRow | None:
             labelFile=place / entry["file"],
             uncertaintyFile=None if uncertain is None else place / uncertain,
             uncertainty=float(entry["uncertainty"]),
+            askew=entry.get("askew"),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 import torch
 
 from SemiWeakSegLib.cohort import Case, Cohort, read_geometry
+from SemiWeakSegLib.commands.predict import notes
 from SemiWeakSegLib.learning import predict
 from SemiWeakSegLib.learning.layout import Layout, identity_axes
 from SemiWeakSegLib.learning.plan import make_plan as plan_cohort
@@ -78,6 +79,21 @@ GEOMETRIES = {
 
 
 class TestGeometry:
+    @pytest.mark.parametrize("kind", GEOMETRIES)
+    def test_an_image_across_those_that_were_learned_from_is_told(self, tmp_path, kind):
+        shape = (14, 16, 18)
+        direction = GEOMETRIES[kind]
+        path = save(tmp_path / "a.nrrd", two_balls(shape, [1.0] * 3) * 100.0, direction=direction)
+        plan = make_plan(3, (16, 16, 24), intensity=[AS_IT_IS])
+        _, row = predict_one(tmp_path / "out", path, plan)
+        assert row.get("askew") == (36 if kind == "far from every axis" else None)
+        assert len(notes([row])) == ("askew" in row)
+        own = make_plan(3, (16, 16, 24), frame=direction.ravel().tolist(), intensity=[AS_IT_IS])
+        _, row = predict_one(tmp_path / "own", path, own)
+        assert "askew" not in row
+        _, row = predict_one(tmp_path / "stored", path, make_plan(3, (16, 16, 24), orient=False))
+        assert "askew" not in row
+
     @pytest.mark.parametrize("name", GEOMETRIES)
     @pytest.mark.parametrize("dimensions", [2, 3])
     def test_round_trip_is_exact_without_resampling(self, tmp_path, name, dimensions):

@@ -135,6 +135,21 @@ class TestList:
     def test_dice_by_class_is_in_the_tooltip(self, panel):
         assert "left ventricle: 0." in panel.ui.resultsTable.item(0, 2).toolTip()
 
+    def test_an_image_that_lies_askew_is_told_until_it_is_judged(self, panel, study):
+        path = next(study.path.parent.glob("runs/*/predictions/predictions.json"))
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows[0]["askew"] = 41
+        path.write_text(json.dumps(rows), encoding="utf-8")
+        panel.refresh()
+        table = panel.ui.resultsTable
+        assert column(panel, 3)[:2] == ["lies askew", ""]
+        assert "lies 41 degrees" in table.item(0, 3).toolTip()
+        assert table.item(1, 3).toolTip() == ""
+        select(panel, rows[0]["case"])
+        panel.ui.rejectButton.click()
+        worked(panel)
+        assert column(panel, 3)[:2] == ["rejected", ""]
+
     def test_sorting_by_another_column_keeps_rows_together(self, panel):
         import qt
 
