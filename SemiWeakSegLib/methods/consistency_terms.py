@@ -61,10 +61,10 @@ class TransformationFields(Settings):
     )
     distance: str = setting("l2", DISTANCE_HELP, choices=DISTANCES)
     teacher: str = setting(
-        "own",
-        "whose prediction is transformed: the network's own, or that of the moving average of its "
-        "weights (ema)",
-        choices=("own", "ema"),
+        "ema",
+        "whose prediction is transformed: that of the moving average of the network's weights "
+        "(ema), or the network's own, which may give classes up to agree with itself",
+        choices=("ema", "own"),
     )
     gradient: str = setting(
         "both",
@@ -87,7 +87,7 @@ class TransformationTerm(TransformationFields, TermSettings):
     summary: ClassVar[str] = (
         "The segmentation of a transformed image is the transformed segmentation of the image."
     )
-    default_weight: ClassVar[float] = 0.5
+    default_weight: ClassVar[float] = 3.0
 
     def validate(self) -> list[str]:
         """Field problems, and a transform of no strength, which would compare equals."""

@@ -65,7 +65,7 @@ ROWS = (
     Row("pseudo_label,selection=class_balanced", unlabeled=True),
     Row("cutmix", unlabeled=True),
     Row("transformation", unlabeled=True),
-    Row("transformation,gradient=one", unlabeled=True),
+    Row("transformation,teacher=own", unlabeled=True),
     Row("pi_model", unlabeled=True),
     Row("pi_model,gradient=one", unlabeled=True),
     Row("ict", unlabeled=True),

@@ -14,7 +14,7 @@ from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
 
 METHODS = {
-    "transformation": {"teacher": "ema"},
+    "transformation": {},
     "pi_model": {"distance": "kl"},
     "ict": {},
     "mixup": {"alpha": 1.0},
@@ -25,7 +25,7 @@ SMALL = {"channels": "8,16,32,64", "batch_labeled": 4, "batch_unlabeled": 4}
 
 TOGETHER = {
     "terms": [
-        {"name": "transformation", "weight": 0.3, "settings": {"teacher": "ema"}},
+        {"name": "transformation", "weight": 0.3, "settings": {"teacher": "own"}},
         {"name": "pi_model", "weight": 0.1, "settings": {"gradient": "one"}},
         {"name": "ict", "weight": 0.5, "settings": {"on": "unlabeled_cases"}},
         {"name": "mixup", "weight": 0.5},

@@ -474,7 +474,7 @@ class TestPassesNobodyReads:
         [
             ("cutmix", {"threshold": 0.4}),
             ("ict", {}),
-            ("transformation", {"teacher": "ema"}),
+            ("transformation", {}),
         ],
     )
     def test_leaving_them_out_changes_nothing(
@@ -502,7 +502,7 @@ class TestPassesNobodyReads:
 
     @pytest.mark.parametrize(
         ("method", "settings"),
-        [("cutmix", {"teacher": "own"}), ("transformation", {}), ("pseudo_label", {})],
+        [("cutmix", {"teacher": "own"}), ("transformation", {"teacher": "own"}), ("pseudo_label", {})],
     )
     def test_those_that_read_them_get_them(self, method, settings, slices, tmp_path, monkeypatch):
         given = []
