@@ -46,7 +46,13 @@ SPACE: dict[str, tuple[Variation, ...]] = {
     ),
     "uncertainty_teacher": one_by_one(weight=(1.0, 3.0)),
     "temporal_ensembling": one_by_one(weight=(1.0, 3.0, 10.0)),
-    "co_training": one_by_one(disagreement_weight=(0.0,), threshold=(0.7,)),
-    "adversarial": one_by_one(weight=(0.03, 0.3), criterion=("least_squares",), see_image=(False,)),
+    "co_training": (
+        *one_by_one(disagreement_weight=(0.0,), threshold=(0.7,)),
+        {"disagreement_weight": 0.0, "threshold": 0.7},
+    ),
+    "adversarial": (
+        *one_by_one(weight=(0.003, 0.01, 0.03, 0.3), criterion=("least_squares",)),
+        *times(({"see_image": False},), weight=(0.01, 0.1)),
+    ),
     "adversarial_self_training": one_by_one(self_training_weight=(0.5,), threshold=(0.5,)),
 }

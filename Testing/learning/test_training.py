@@ -502,7 +502,11 @@ class TestPassesNobodyReads:
 
     @pytest.mark.parametrize(
         ("method", "settings"),
-        [("cutmix", {"teacher": "own"}), ("transformation", {"teacher": "own"}), ("pseudo_label", {})],
+        [
+            ("cutmix", {"teacher": "own"}),
+            ("transformation", {"teacher": "own"}),
+            ("pseudo_label", {}),
+        ],
     )
     def test_those_that_read_them_get_them(self, method, settings, slices, tmp_path, monkeypatch):
         given = []

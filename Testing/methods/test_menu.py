@@ -131,7 +131,10 @@ class TestConflicts:
         own = "pseudo_label,teacher=own"
         assert self.conflicts("mean_teacher", own) == []
         frozen = "pseudo_label,teacher=frozen"
-        assert self.conflicts("supervised", frozen, "cutmix,teacher=own", "transformation,teacher=own") == []
+        assert (
+            self.conflicts("supervised", frozen, "cutmix,teacher=own", "transformation,teacher=own")
+            == []
+        )
 
     def test_a_term_is_there_once(self):
         assert self.conflicts("", "crf", "entropy", "crf") == ["the term crf is added twice"]
