@@ -35,7 +35,7 @@ class Adversarial(AdversarialFields, TermMethod):
     term: ClassVar[type[TermSettings]] = AdversarialTerm
 
     weight: float = setting(
-        0.1, "weight of fooling the discriminator on unlabeled cases", minimum=0.0
+        0.003, "weight of fooling the discriminator on unlabeled cases", minimum=0.0
     )
 
 

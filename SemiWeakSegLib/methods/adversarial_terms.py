@@ -93,7 +93,7 @@ class AdversarialTerm(AdversarialFields, TermSettings):
         "Predictions on unlabeled cases must look like those on annotated cases to a second "
         "network."
     )
-    default_weight: ClassVar[float] = 0.1
+    default_weight: ClassVar[float] = 0.003
 
     @property
     def needs_unlabeled(self) -> bool:

@@ -50,16 +50,16 @@ class CoTraining(SegmentationSettings):
         minimum=0.0,
     )
     threshold: float = setting(
-        0.9,
+        0.7,
         "least probability, in the mean of the others, that makes a voxel a pseudo-label",
         minimum=0.0,
         maximum=1.0,
         used_if={"pseudo_label_weight": ABOVE_ZERO},
     )
     disagreement_weight: float = setting(
-        0.1,
+        0.0,
         "weight of withstanding images that mislead another network, which keeps them different; "
-        "0 leaves it out and makes a step much cheaper",
+        "0 leaves it out, 0.1 is usual and makes a step much dearer",
         minimum=0.0,
     )
     epsilon: float = setting(

@@ -30,8 +30,8 @@ SPACE: dict[str, tuple[Variation, ...]] = {
     "proposals": one_by_one(first_share=(0.3,), threshold=(0.7,)),
     "cutmix": one_by_one(weight=(3.0,), threshold=(0.7, 0.9), loss=("dice",), teacher=("own",)),
     "transformation": (
-        *one_by_one(weight=(3.0,)),
         *times(({"teacher": "ema"},), weight=(1.0, 3.0, 10.0)),
+        *times(({"teacher": "own"},), weight=(0.5, 3.0)),
         {"weight": 3.0, "teacher": "ema", "transform": "elastic"},
     ),
     "pi_model": (
@@ -47,12 +47,13 @@ SPACE: dict[str, tuple[Variation, ...]] = {
     "uncertainty_teacher": one_by_one(weight=(1.0, 3.0)),
     "temporal_ensembling": one_by_one(weight=(1.0, 3.0, 10.0)),
     "co_training": (
-        *one_by_one(disagreement_weight=(0.0,), threshold=(0.7,)),
-        {"disagreement_weight": 0.0, "threshold": 0.7},
+        *times(({"disagreement_weight": 0.0},), threshold=(0.7, 0.9)),
+        *times(({"disagreement_weight": 0.1},), threshold=(0.7, 0.9)),
     ),
     "adversarial": (
-        *one_by_one(weight=(0.003, 0.01, 0.03, 0.3), criterion=("least_squares",)),
+        *one_by_one(weight=(0.003, 0.01, 0.03, 0.1, 0.3)),
         *times(({"see_image": False},), weight=(0.01, 0.1)),
+        {"criterion": "least_squares", "weight": 0.1},
     ),
     "adversarial_self_training": one_by_one(self_training_weight=(0.5,), threshold=(0.5,)),
 }

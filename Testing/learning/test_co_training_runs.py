@@ -65,7 +65,7 @@ def trained(volumes, tmp_path_factory):
             steps=40,
             plan=NARROW[3],
             predict=("test",),
-            settings={"learning_rate": 0.02, "validations": 2},
+            settings={"learning_rate": 0.02, "validations": 2, "disagreement_weight": 0.1},
         )
         work(run)
         torch.set_num_threads(before)
@@ -133,6 +133,7 @@ class TestLearning:
     def test_terms_with_weight_0_are_left_out(self, slices, tmp_path, monkeypatch):
         monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0.0)
         off = dict.fromkeys(("agreement_weight", "pseudo_label_weight"), 0.0)
+        off["disagreement_weight"] = 0.1
         run = make_run(
             tmp_path / "run", slices, "co_training", plan=NARROW[2], settings=off, steps=3
         )
@@ -143,7 +144,11 @@ class TestLearning:
 
 class TestResuming:
     def test_planes_resume_bit_for_bit(self, volumes, tmp_path, monkeypatch):
-        kept = {"plan": NARROW[3], "steps": 24, "settings": {"validations": 2}}
+        kept = {
+            "plan": NARROW[3],
+            "steps": 24,
+            "settings": {"validations": 2, "disagreement_weight": 0.1},
+        }
         whole = make_run(tmp_path / "whole", volumes, "co_training", **kept)
         work(whole)
         monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
