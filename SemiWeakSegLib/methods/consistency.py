@@ -34,7 +34,7 @@ class Transformation(TransformationFields, TermMethod):
     )
     term: ClassVar[type[TermSettings]] = TransformationTerm
 
-    weight: float = setting(3.0, "weight of the consistency", minimum=0.0)
+    weight: float = setting(10.0, "weight of the consistency", minimum=0.0)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class TransformationTerm(TransformationFields, TermSettings):
     summary: ClassVar[str] = (
         "The segmentation of a transformed image is the transformed segmentation of the image."
     )
+    # Of the method alone it is 10: beside other terms, and with scribbles, less is safer.
     default_weight: ClassVar[float] = 3.0
 
     def validate(self) -> list[str]:
