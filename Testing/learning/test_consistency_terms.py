@@ -28,8 +28,9 @@ def batch_of(shape, seed=0, **kept):
     return make_batch(smooth_images(shape, seed=seed), spacing=SPACINGS[len(shape)], **kept)
 
 
-def started(shape, mirror_axes=None, **settings):
-    term = TransformationTerm(Settings(**settings), 1.0)
+def started(shape, mirror_axes=None, teacher="own", **settings):
+    """Without a teacher unless told: the network is compared with itself."""
+    term = TransformationTerm(Settings(teacher=teacher, **settings), 1.0)
     term.start(make_context(shape, mirror_axes=mirror_axes)[0])
     return term
 
