@@ -19,7 +19,7 @@ import numpy as np
 
 from ..cohort import UNLABELED, Case
 from .case_label import prepare_label
-from .plan import Plan
+from .plan import GRID_LINES, Plan
 from .preprocess import prepare_image
 
 # Change it when what is written below changes its meaning.
@@ -30,7 +30,7 @@ ENTRY_NAME = re.compile(r"case-[0-9a-f]{32}|\.case-[0-9a-f]{32}\.\w+")
 UNFINISHED_SECONDS = 3600.0
 # Headers whose voxels lie in files beside them, named in the header's text.
 DETACHED_HEADERS = (".mhd", ".nhdr")
-PLAN_LINES = ("dimensions", "orient", "frame", "slice_axis", "spacing", "intensity", "channels_in")
+PLAN_LINES = (*GRID_LINES, "channels_in")
 
 
 def cache_folder() -> Path:

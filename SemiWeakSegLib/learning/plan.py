@@ -20,6 +20,8 @@ PATCH_VOXELS = {
     ("cuda", 2): 512 * 512,
     ("cuda", 3): 128**3,
 }
+# What decides where a voxel of an image lies on the planned grid, and its value there.
+GRID_LINES = ("dimensions", "orient", "frame", "slice_axis", "spacing", "intensity")
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 FIRST_CHANNELS = 16
 MOST_CHANNELS = {2: 256, 3: 256}

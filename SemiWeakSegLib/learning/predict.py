@@ -45,7 +45,6 @@ def predict_run(
     """Predicts cases with a run's model; returns rows case, file, uncertainty_file, uncertainty.
 
     A row has also "askew", degrees, where the image lies across those that were learned from.
-
     ``refinement``: a CRF's inference that fits the label maps to the images' edges; the
     uncertainty stays the network's own.
     Raises ValueError for ``flips`` where the model was not trained on mirrored patches.
@@ -134,7 +133,7 @@ def predict_case(
 def askew(geometry: images.Geometry, plan: Plan) -> int | None:
     """Degrees between an image's axes and those that the model was trained along, if they are many.
 
-    None where the plan turns images and this one is then as they were, or where it turns none.
+    None for an image near those axes, and where the plan takes images as they are stored.
     """
     if not plan.orient or geometry.dimension != 3:
         return None

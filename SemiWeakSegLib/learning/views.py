@@ -14,8 +14,8 @@ def noisy_view(
     """Another weakly perturbed view (B, C, *patch) of a batch: gamma, contrast, brightness, noise.
 
     Voxel for voxel the same place as ``batch.clean``: only intensities differ. It is perturbed as
-    weakly as the stage's ``augmentation`` says; where that changes no intensities by
-    the ranges of standard augmentation, as two views without noise would be one.
-    ``generator`` (CPU) decides everything.
+    weakly as the stage's ``augmentation`` says; where that changes no intensities by the ranges of
+    standard augmentation, as two views without noise would be one. ``generator`` (CPU) decides
+    everything.
     """
     return perturb(batch.clean, augmentation.weak or IntensityRanges(), generator)

@@ -147,7 +147,6 @@ class KernelView:
         schemes = self._planned("intensity")
         try:
             channels = self._channelsOf(volume)
-            schemes = schemes and schemes[: 1 if channels is None else len(channels)]
             shown = self._picture.show(
                 volume, _pointIn(volume), shape, self._sliceAxis(volume), schemes, channels
             )

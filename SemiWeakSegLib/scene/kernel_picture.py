@@ -68,9 +68,9 @@ class KernelPicture:
     ) -> ShownKernel:
         """Show what the voxel at ``point`` (world RAS, mm) hears, over the views of the volume.
 
-        ``sliceAxis`` (of z, y, x) and ``schemes``, one for each channel, as in `kernel_weights`;
-        ``channels`` (C, z, y, x): what training sees, where that is more than the volume.
-        Raises SceneError, and shows nothing, where the point is outside the volume.
+        ``sliceAxis`` (of z, y, x) and ``schemes``, one for each channel of the plan, as in
+        `kernel_weights`; ``channels`` (C, z, y, x): what training sees, where that is more than the
+        volume. Raises SceneError, and shows nothing, where the point is outside the volume.
         """
         voxel = voxelAt(volumeNode, point)
         if voxel is None:
@@ -107,9 +107,9 @@ class KernelPicture:
         values: np.ndarray,
         schemes: Sequence[Mapping[str, Any]] | None,
     ) -> list[tuple[float, float]]:
-        # A plan of other images than this one has other channels.
-        known = schemes if schemes is not None and len(schemes) == len(values) else None
-        each = [None] * len(values) if known is None else [dict(scheme) for scheme in known]
+        # A plan may have more channels than are compared; one of other images may have fewer.
+        known = [dict(scheme) for scheme in schemes or ()][: len(values)]
+        each = known if len(known) == len(values) else [None] * len(values)
         key = (volumeNode.GetID(), volumeNode.GetImageData().GetMTime(), each)
         if self._windows is None or self._windows[0] != key:
             self._windows = key, list(map(intensityWindow, values, each))

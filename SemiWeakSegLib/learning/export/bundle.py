@@ -17,6 +17,7 @@ from ...runs import RunFolder
 from ...runs.atomic import plain, write_json, write_text
 from ..inference import OVERLAP
 from ..networks import NORMALISATIONS, is_segmenter
+from ..plan import GRID_LINES
 from ..saved_model import SavedModel, load_model, save_tensors
 from ..view_ensemble import ViewEnsemble
 from .exchange import ExportError, require_same, trace
@@ -24,7 +25,6 @@ from .readme import licence_note, readme
 from .script import ensemble_script, standalone_script
 
 ENSEMBLE = "scripts.view_ensemble.ViewEnsemble"
-PLAN_LINES = ("dimensions", "orient", "frame", "slice_axis", "spacing", "intensity")
 REQUIRED = ("nibabel", "scipy", "fire")
 
 
@@ -102,7 +102,7 @@ def inference_config(model: SavedModel, network: dict[str, Any]) -> dict[str, An
             "+ glob.glob(@dataset_dir + '/*.nii.gz'))]"
         ),
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "plan": {name: plan[name] for name in PLAN_LINES},
+        "plan": {name: plan[name] for name in GRID_LINES},
         "network_def": network,
         "network": "$@network_def.to(@device)",
         "preprocessing": {
