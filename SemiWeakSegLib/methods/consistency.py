@@ -53,4 +53,4 @@ class PiModel(PiModelFields, TermMethod):
     )
     term: ClassVar[type[TermSettings]] = PiModelTerm
 
-    weight: float = setting(0.1, "weight of the consistency", minimum=0.0)
+    weight: float = setting(1.0, "weight of the consistency", minimum=0.0)

@@ -114,7 +114,7 @@ class PiModelFields(Settings):
 
     distance: str = setting("l2", DISTANCE_HELP, choices=DISTANCES)
     gradient: str = setting(
-        "both",
+        "one",
         "both: the network learns from both views; one: the prediction of the further view is a "
         "fixed target, which costs less time",
         choices=("both", "one"),
@@ -133,7 +133,7 @@ class PiModelTerm(PiModelFields, TermSettings):
     summary: ClassVar[str] = (
         "The same segmentation whatever the noise: intensities, and dropout if the plan has it."
     )
-    default_weight: ClassVar[float] = 0.1
+    default_weight: ClassVar[float] = 1.0
 
 
 CONSISTENCY_TERMS = (TransformationTerm, PiModelTerm)

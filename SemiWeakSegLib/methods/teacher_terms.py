@@ -9,14 +9,14 @@ from SemiWeakSegLib.methods.consistency_terms import ACTS_ON, ACTS_ON_HELP
 from SemiWeakSegLib.methods.settings import Settings, setting
 from SemiWeakSegLib.methods.term import RAMP_HELP, TermSettings
 
+STRONG_VIEW_HELP = "the network sees unlabeled patches strongly changed, the teacher weakly"
+
 
 @dataclass(frozen=True)
 class MeanTeacherFields(Settings):
     """Where the teacher is followed, and from which view."""
 
-    strong_view: bool = setting(
-        False, "the network sees unlabeled patches strongly changed, the teacher weakly"
-    )
+    strong_view: bool = setting(True, STRONG_VIEW_HELP)
     on: str = setting("all", ACTS_ON_HELP, choices=ACTS_ON)
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
@@ -25,6 +25,8 @@ class MeanTeacherFields(Settings):
 class UncertaintyTeacherFields(MeanTeacherFields):
     """How sure the teacher has to be, and how that is found out."""
 
+    # As the paper has it: Mean Teacher's default was searched for, this one was not.
+    strong_view: bool = setting(False, STRONG_VIEW_HELP)
     passes: int = setting(
         8,
         "how many noisy views the teacher is asked about to find out how sure it is; each costs "
@@ -65,7 +67,7 @@ class MeanTeacherTerm(MeanTeacherFields, TermSettings):
     summary: ClassVar[str] = (
         "Follows the moving average of its own weights, which sees another noisy view."
     )
-    default_weight: ClassVar[float] = 0.1
+    default_weight: ClassVar[float] = 3.0
     teacher: ClassVar[str] = "ema"
 
 
@@ -79,7 +81,7 @@ class UncertaintyTeacherTerm(UncertaintyTeacherFields, TermSettings):
     summary: ClassVar[str] = (
         "Follows the moving average of its own weights where noise does not make that unsure."
     )
-    default_weight: ClassVar[float] = 0.1
+    default_weight: ClassVar[float] = 1.0
     teacher: ClassVar[str] = "ema"
 
 

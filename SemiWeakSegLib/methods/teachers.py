@@ -37,7 +37,7 @@ class MeanTeacher(MeanTeacherFields, TermMethod):
     source: ClassVar[str] = "Tarvainen and Valpola, Mean teachers are better role models, NIPS 2017"
     term: ClassVar[type[TermSettings]] = MeanTeacherTerm
 
-    weight: float = setting(0.1, WEIGHT_HELP, minimum=0.0)
+    weight: float = setting(3.0, WEIGHT_HELP, minimum=0.0)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class UncertaintyTeacher(UncertaintyTeacherFields, TermMethod):
     )
     term: ClassVar[type[TermSettings]] = UncertaintyTeacherTerm
 
-    weight: float = setting(0.1, WEIGHT_HELP, minimum=0.0)
+    weight: float = setting(1.0, WEIGHT_HELP, minimum=0.0)
 
 
 @dataclass(frozen=True)

@@ -34,17 +34,11 @@ SPACE: dict[str, tuple[Variation, ...]] = {
         *times(({"teacher": "own"},), weight=(0.5, 3.0)),
         {"weight": 3.0, "teacher": "ema", "transform": "elastic"},
     ),
-    "pi_model": (
-        *one_by_one(weight=(1.0, 3.0)),
-        *times(({"weight": 1.0},), gradient=("one",)),
-    ),
+    "pi_model": times(({"gradient": "both"},), weight=(0.1, 1.0, 3.0)),
     "ict": one_by_one(weight=(3.0, 10.0), alpha=(1.0,)),
     "mixup": one_by_one(weight=(0.3,), alpha=(1.0,)),
-    "mean_teacher": (
-        *one_by_one(weight=(1.0, 3.0, 10.0)),
-        *times(({"weight": 3.0},), strong_view=(True,)),
-    ),
-    "uncertainty_teacher": one_by_one(weight=(1.0, 3.0)),
+    "mean_teacher": times(({"strong_view": False},), weight=(0.1, 1.0, 3.0, 10.0)),
+    "uncertainty_teacher": one_by_one(weight=(0.1, 3.0)),
     "temporal_ensembling": one_by_one(weight=(1.0, 3.0, 10.0)),
     "co_training": (
         *times(({"disagreement_weight": 0.0},), threshold=(0.7, 0.9)),

@@ -26,7 +26,7 @@ SMALL = {"channels": "8,16,32,64", "batch_labeled": 4, "batch_unlabeled": 4}
 TOGETHER = {
     "terms": [
         {"name": "transformation", "weight": 0.3, "settings": {"teacher": "own"}},
-        {"name": "pi_model", "weight": 0.1, "settings": {"gradient": "one"}},
+        {"name": "pi_model", "weight": 0.1, "settings": {"gradient": "both"}},
         {"name": "ict", "weight": 0.5, "settings": {"on": "unlabeled_cases"}},
         {"name": "mixup", "weight": 0.5},
     ],

@@ -111,7 +111,7 @@ def test_a_batch_is_made_there_without_waiting(store, seed):
         "transformation:1,transform=flips,teacher=ema",
         "transformation:1,transform=elastic,distance=kl,gradient=one",
         "pi_model",
-        "pi_model:1,distance=kl,gradient=one",
+        "pi_model:1,distance=kl,gradient=both",
         "mean_teacher",
         "uncertainty_teacher:1,passes=2",
         "temporal_ensembling",

@@ -122,8 +122,8 @@ class TestMeanTeacher:
         assert term.weight_at(0.6) == 0.2
 
     def test_takes_a_strong_view_where_wished(self):
-        assert not make_term(parse_term("mean_teacher")).uses_strong_view
-        assert make_term(parse_term("mean_teacher:1,strong_view=true")).uses_strong_view
+        assert not make_term(parse_term("mean_teacher:1,strong_view=false")).uses_strong_view
+        assert make_term(parse_term("mean_teacher")).uses_strong_view
 
 
 def simplex(classes, count=200_000):
