@@ -153,7 +153,9 @@ class CohortSummary:
     ``with_points`` to ``with_sizes`` count the training cases that carry points, boxes, tags
     (present or absent) or size bounds, whatever else they carry; bounds of a class count for all.
     ``partial`` counts the labeled and scribbled ones in which some class was not looked for.
-    ``sliced``: whether the first image is best learned slice by slice, as a plan would.
+    ``boxed_partly`` counts those with boxes that are not fully labeled. Of the first image,
+    ``sliced``: whether it is best learned slice by slice, as a plan would; ``single``: whether it
+    is one slice.
     """
 
     cases: int
@@ -173,7 +175,9 @@ class CohortSummary:
     with_tags: int = 0
     with_sizes: int = 0
     partial: int = 0
+    boxed_partly: int = 0
     sliced: bool = False
+    single: bool = False
 
 
 def summary(cohort: Cohort) -> CohortSummary:
@@ -207,5 +211,7 @@ def summary(cohort: Cohort) -> CohortSummary:
             and kinds[case.id] in ("labeled", "scribbled")
             for case in train
         ),
+        boxed_partly=sum(bool(case.boxes) and kinds[case.id] != "labeled" for case in train),
         sliced=first is not None and first.is_sliced,
+        single=first is not None and (first.dimension == 2 or 1 in first.size),
     )

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the new cohort and its label maps."""
     from SemiWeakSegLib.cohort import simulate, summary
     from SemiWeakSegLib.commands.cohort_show import as_text
-    from SemiWeakSegLib.methods import recommend
+    from SemiWeakSegLib.methods import get, missing_requirements, recommend
 
     if arguments.out.absolute() == arguments.cohort.absolute():
         raise InputError(["--out is the cohort itself: choose another file"])
@@ -80,8 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wrote {arguments.out}")
         counts = summary(made)
         print(as_text(counts))
-        options = recommend(counts).options()
-    print(f"\nnext: {PROGRAM} train RUN --cohort {arguments.out} {options}")
+        advice = recommend(counts)
+    if missing_requirements(get(advice.method), counts):
+        print(f"\n{advice.reason}")
+    else:
+        print(f"\nnext: {PROGRAM} train RUN --cohort {arguments.out} {advice.options()}")
     return OK
 
 

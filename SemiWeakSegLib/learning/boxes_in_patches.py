@@ -1,4 +1,4 @@
-"""Boxes of a case seen from a patch that may be turned, zoomed, mirrored or bent."""
+"""Boxes of a case seen from a patch that may be turned, zoomed, mirrored or bent, and tags."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import math
 import numpy as np
 import torch
 
+from ..cohort import UNLABELED
 from .batches import Batch
 from .knowledge import Knowledge, PlannedBox
 
@@ -87,6 +88,8 @@ class BoxInPatch:
 
 def boxes_in_patch(batch: Batch, row: int, knowledge: Knowledge) -> list[BoxInPatch]:
     """The boxes of a batch row's case that reach into its patch and, of slices, into its slice."""
+    if not knowledge.boxes:
+        return []
     view = PatchView(batch, row)
     turn = batch.transform.matrix[row].double().numpy()
     found = []
@@ -140,3 +143,33 @@ def _along(
 def strip_count(extent: float, width: float, voxel: float) -> int:
     """How many strips of at least ``width`` and at least a voxel's extent fit; millimetres."""
     return max(1, math.floor(extent / max(width, voxel) + 1e-6))
+
+
+def excluded_classes(
+    batch: Batch, knowledge: dict[int, Knowledge], num_classes: int
+) -> torch.Tensor:
+    """(B, K, *patch) bool: the classes each voxel cannot have by the boxes and absent tags."""
+    shape = (len(batch), num_classes, *batch.image.shape[2:])
+    excluded = torch.zeros(shape, dtype=torch.bool, device=batch.image.device)
+    for row, (case, _) in enumerate(batch.units):
+        if case not in knowledge:
+            continue
+        known = knowledge[case]
+        for value in {*known.absent, *known.boxed}:
+            excluded[row, value] = True
+        for found in boxes_in_patch(batch, row, known):
+            excluded[(row, found.box.class_index, *found.region)] &= ~found.inside
+    return excluded
+
+
+def without_excluded(
+    labels: torch.Tensor, batch: Batch, knowledge: dict[int, Knowledge], num_classes: int
+) -> torch.Tensor:
+    """Predicted labels (B, *patch) with 255 where boxes or absent tags rule the class out."""
+    # Known without asking the device, which would have to be waited for.
+    if not any(case in knowledge for case, _ in batch.units):
+        return labels
+    excluded = excluded_classes(batch, knowledge, num_classes)
+    # 255 has no column; background's serves, which is never excluded.
+    column = labels.masked_fill(labels == UNLABELED, 0).unsqueeze(1)
+    return labels.masked_fill(excluded.gather(1, column)[:, 0], UNLABELED)

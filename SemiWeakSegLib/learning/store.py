@@ -108,8 +108,11 @@ class CaseStore:
 
     def annotated(self, index: int) -> bool:
         """Whether patches can be centred on something known: a label, a box or a proposal."""
-        known = index in self.known_labels or index in self.proposals
-        return known or self.entries[index].annotated
+        return index in self.proposals or self.carries_marks(index)
+
+    def carries_marks(self, index: int) -> bool:
+        """Whether the case itself says of some voxels what they are."""
+        return index in self.known_labels or self.entries[index].annotated
 
     def use_proposals(self, proposals: dict[int, Path]) -> None:
         """Label maps (``.npy`` on the planned grid) that stand in for cases without annotation."""

@@ -105,6 +105,7 @@ class StageTrainer:
             average_gradients=self.processes.average_gradients,
             copy_from_main=self.processes.copy_from_main,
             rank=self.processes.rank,
+            processes=self.processes.world,
         )
         for term in self.terms:
             term.start(context)

@@ -105,10 +105,9 @@ def evidence(
     if not alike:
         return None
     amount = summary.labeled + summary.scribbled
-    single_slices = summary.dimension == 2
 
     def distance(row: Measured) -> float:
-        return abs(math.log(amount / _images(row, single_slices)))
+        return abs(math.log(amount / _images(row, summary.single)))
 
     baseline = min(alike, key=distance)
     rows = [
@@ -119,7 +118,7 @@ def evidence(
     return Evidence(
         baseline=baseline,
         rows=tuple(sorted(rows, key=lambda row: row.gain, reverse=True)),
-        is_beyond=amount > BEYOND * max(_images(row, single_slices) for row in alike),
+        is_beyond=amount > BEYOND * max(_images(row, summary.single) for row in alike),
     )
 
 

@@ -65,7 +65,7 @@ METHODS: dict[str, type[SegmentationSettings]] = {
 REQUIREMENTS = {
     "annotated": "training cases with labels or scribbles",
     "dense": "training cases that are fully labeled",
-    "unlabeled": "training cases without labels or scribbles",
+    "unlabeled": "training cases without labels, scribbles or boxes",
     "truth": "reference segmentations of the unlabeled cases",
     "boxed": "training cases with boxes",
     "tagged": "training cases with image tags",
@@ -204,8 +204,11 @@ def _has_on(term: TermRequest) -> bool:
 
 
 def bare_cases(summary: Any) -> int:
-    """How many training cases have neither labels nor scribbles, whatever else they carry."""
-    return summary.unlabeled + summary.boxed + summary.tagged
+    """How many training cases count as unlabeled in training: of no voxel is the class known.
+
+    Outside its boxes the voxels of a boxed case are background.
+    """
+    return summary.unlabeled + summary.tagged
 
 
 def describe(width: int = 96) -> str:

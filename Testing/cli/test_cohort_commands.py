@@ -326,6 +326,12 @@ class TestSizes:
         assert "sizes       anterior 50 to 150" in command("cohort", "show", cohort_file).out
         assert "50 to 150" in command("cohort", "sizes", cohort_file).out
 
+    def test_of_a_cohort_without_annotation_advice_is_no_command(self, command, cohort_file):
+        bare = cohort_file.with_name("bare.json")
+        outcome = command("cohort", "simulate", cohort_file, "--kind", "unlabeled", "--out", bare)
+        assert "next:" not in outcome.out
+        assert "Nothing is annotated yet" in outcome.out
+
     def test_without_a_full_label_nothing_is_known(self, command, cohort_file):
         bare = cohort_file.with_name("bare.json")
         command("cohort", "simulate", cohort_file, "--kind", "unlabeled", "--out", bare)

@@ -11,6 +11,7 @@ import pytest
 
 from SemiWeakSegLib.cohort import Box, Case, Cohort, CohortFileError, Point, SegmentClass, summary
 from SemiWeakSegLib.cohort.geometry import Geometry
+from SemiWeakSegLib.cohort.images import write_scalar
 from Testing.cohort.files import blocks, cohort_on_disk, noise, two_classes, write
 
 QUARTER = math.sqrt(0.5)
@@ -183,8 +184,22 @@ class TestKinds:
         counts = summary(cohort)
         assert (counts.with_points, counts.with_boxes, counts.with_tags) == (1, 2, 2)
         assert (counts.with_sizes, counts.partial) == (1, 1)
+        # One of the two with boxes is fully labeled.
+        first.label = None
+        assert (summary(cohort).boxed_partly, summary(cohort).with_boxes) == (1, 2)
         cohort.classes[0] = replace(cohort.classes[0], size_bounds=(1.0, 2.0))
         assert summary(cohort).with_sizes == 4
+
+    @pytest.mark.parametrize(
+        ("shape", "single"), [((6, 5), True), ((1, 6, 5), True), ((2, 6, 5), False)]
+    )
+    def test_summary_says_whether_images_are_single_slices(self, tmp_path, shape, single):
+        size = shape[::-1]
+        directions = tuple(np.eye(len(size)).ravel())
+        geometry = Geometry(size, (1.0,) * len(size), (0.0,) * len(size), directions)
+        path = tmp_path / ("a.mha" if len(size) == 2 else "a.nii.gz")
+        write_scalar(path, np.zeros(shape, np.float32), geometry)
+        assert summary(Cohort(two_classes(), [Case("a", (path,))])).single is single
 
 
 class TestCohort:

@@ -223,7 +223,7 @@ class TestSelfTraining:
     def test_the_value_is_that_of_the_paper(self, store, criterion, labeled):
         settings = AdversarialSelfTrainingTerm(criterion, threshold=0.5, **SMALL)
         term = started(settings, store)
-        term.adversary.usual, term.adversary.updates = torch.tensor([-0.05, 0.05]), 10**4
+        term.adversary.usual, term.adversary.updates = torch.tensor([-0.05, 0.1]), 10**4
         step = step_of(store, labeled)
         step.labeled, step.unlabeled = half_outside(step.labeled), half_outside(step.unlabeled)
         known, unknown, others = [], [], []
@@ -322,6 +322,12 @@ class TestSelfTraining:
         assert len(said) == 1
         assert "no case is fully labeled" in said[0][1]
 
+    def test_a_case_in_which_a_class_was_not_looked_for_is_no_whole_truth(self, store):
+        said = []
+        store.cases = [replace(store.cases[0], looked_at=(1,)), *store.cases[1:]]
+        started(AdversarialSelfTrainingTerm(**SMALL), store, said)
+        assert "no case is fully labeled" in said[0][1]
+
 
 @pytest.mark.parametrize("name", ["adversarial", "adversarial_self_training"])
 class TestBoth:
@@ -396,6 +402,17 @@ class TestBoth:
 
 @pytest.mark.parametrize("dims", [2], indirect=True)
 class TestCritic:
+    def test_scores_count_from_those_of_the_latest_other_maps(self, store):
+        """All scores of a critic wander together; how far the two kinds lie apart does not."""
+        term = started(AdversarialSelfTrainingTerm("wasserstein", **SMALL), store)
+        judge = term.adversary
+        mask = torch.ones(2, 1, dtype=torch.bool)
+        for place in (0.0, 50.0, -30.0):
+            scores = torch.full((2, 1), place)
+            judge._note(step_of(store), scores + 4, scores, mask, mask, 2.0)
+            found = judge.realness(place + torch.tensor([0.0, 2.0, 4.0]))
+            torch.testing.assert_close(found, torch.tensor([0.0, 0.5, 1.0]))
+
     def test_usual_scores_are_means_without_the_bias_of_their_start(self, store):
         settings = AdversarialSelfTrainingTerm("wasserstein", **SMALL)
         term = started(settings, store)
@@ -456,9 +473,20 @@ class TestWatch:
 
     def test_winning_and_losing_are_said_each(self, store):
         watch, said = self.watch(store)
-        for right in (1.0, 0.5, 1.0):
+        for right in (1.0, 0.5, 0.5, 1.0):
             self.note(watch, right, right)
         assert len(said) == 2
+
+    def test_one_window_of_guessing_is_not_yet_lost(self, store):
+        """The discriminator may only have begun; a resumed run remembers the window."""
+        watch, said = self.watch(store)
+        for right in (0.5, 0.9, 0.5):
+            self.note(watch, right, right)
+        assert not said
+        again, more = self.watch(store)
+        again.load_state_dict(watch.state_dict())
+        self.note(again, 0.5, 0.5)
+        assert len(more) == 1
 
     def test_a_window_that_is_not_full_says_nothing(self, store):
         watch, said = self.watch(store)
@@ -496,7 +524,7 @@ class TestWatch:
 
     def test_the_hits_of_all_processes_count(self, store):
         watch, said = self.watch(store, average=lambda sums: sums * torch.tensor([0.5, 1, 0.5, 1]))
-        self.note(watch, 1.0, 1.0)
+        self.note(watch, 1.0, 1.0, windows=2)
         assert "50.0 %" in said[0][1]
 
     def test_what_was_said_is_not_said_again_after_a_resume(self, store):

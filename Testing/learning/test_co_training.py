@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from torch import nn
 
 from SemiWeakSegLib.cohort import UNLABELED, Case
 from SemiWeakSegLib.learning.batches import PatchSampler, make_augmentation
+from SemiWeakSegLib.learning.knowledge import Knowledge
 from SemiWeakSegLib.learning.networks import build_network, is_segmenter
 from SemiWeakSegLib.learning.recipes.co_training import (
     choose_views,
@@ -30,6 +32,7 @@ from SemiWeakSegLib.learning.terms.co_training import (
     MemberSupervisedTerm,
     adversarial_view,
     draw_pair,
+    others_labels,
 )
 from SemiWeakSegLib.learning.view_ensemble import ViewEnsemble
 from SemiWeakSegLib.methods.co_training import CoTraining
@@ -56,10 +59,15 @@ def plan_of(dimensions, patch=None, strides=None, **changed):
 
 
 def cases_of(*groups):
-    """Cases without files, of these groups."""
+    """Labeled cases without files, of these groups."""
     return [
-        Case(f"case{number}", (Path("x.mha"),), group=group) for number, group in enumerate(groups)
+        Case(f"case{number}", (Path("x.mha"),), label=Path("y.mha"), group=group)
+        for number, group in enumerate(groups)
     ]
+
+
+def without_labels(case):
+    return dataclasses.replace(case, label=None)
 
 
 class TestViewEnsemble:
@@ -217,6 +225,21 @@ class TestSubsets:
         for seed in range(5):
             subsets = split_by_group(self.workshop(seed, dense=[4, 5, 6]), 3)
             assert [len(each & {4, 5, 6}) for each in subsets] == [1, 1, 1]
+
+    def test_cases_with_boxes_alone_are_background_for_everybody(self):
+        """A network that had nothing else could not learn a class."""
+        workshop = self.workshop()
+        cases = workshop.store.cases
+        for index in (4, 5, 8):
+            cases[index] = without_labels(cases[index])
+        subsets = split_by_group(workshop, 2)
+        assert subsets[0] & subsets[1] == {4, 5, 8}
+        assert subsets[0] | subsets[1] == set(range(10))
+        plan = plan_of(2)
+        few = [cases[6], *(cases[index] for index in (4, 5, 8))]
+        assert choose_views(CoTraining(), plan, few) == "starts"
+        with pytest.raises(ValueError, match="there is 1"):
+            choose_views(CoTraining(views="subsets"), plan, few)
 
     def test_the_seed_decides(self):
         assert split_by_group(self.workshop(1), 2) == split_by_group(self.workshop(1), 2)
@@ -407,6 +430,40 @@ class TestPseudoLabels:
         value = started(MemberPseudoLabelTerm(1.0, 1.0, 0.0), store, tmp_path)(step)
         assert float(value) == 0
         assert sum(gradients(value, step)) == 0
+
+    def test_what_is_known_to_be_absent_is_not_learned(self, store, tmp_path):
+        everywhere = {
+            index: Knowledge(boxes=(), absent=(1, 2), looked_at=(1, 2)) for index in range(5)
+        }
+        step = step_of(store, scale=3.0)
+        term = started(MemberPseudoLabelTerm(0.0, 1.0, 0.0), store, tmp_path)
+        usual = float(term(step))
+        term.knowledge = everywhere
+        losses = []
+        for number, (batch, members) in itertools.product(range(3), step.member_halves()):
+            labels = others_labels(members, 0.0)[number]
+            kept = batch.valid[:, 0] & (batch.label == UNLABELED) & (labels == 0)
+            assert kept.any()
+            losses.append(
+                (
+                    number,
+                    nn.functional.cross_entropy(
+                        members[number],
+                        labels.masked_fill(~kept, 255),
+                        ignore_index=255,
+                        reduction="sum",
+                    ).item(),
+                    int(kept.sum()),
+                )
+            )
+        expected = np.mean(
+            [
+                sum(loss for m, loss, _ in losses if m == number)
+                / sum(count for m, _, count in losses if m == number)
+                for number in range(3)
+            ]
+        )
+        assert float(term(step)) == pytest.approx(expected, rel=1e-4) != usual
 
     def test_dense_cases_have_no_voxel_to_label(self, store, tmp_path):
         term = started(MemberPseudoLabelTerm(0.0, 1.0, 0.0), store, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,6 +141,35 @@ class TestLearning:
         work(run)
         progress = [e for e in EventLog(run.events_path).read()[0] if e["kind"] == "progress"]
         assert set(progress[-1]["losses"]) == {"supervised", "disagreement", "total"}
+
+
+class TestWarnings:
+    def warned(self, run):
+        assert work(run) == "finished"
+        log = EventLog(run.events_path).read()[0]
+        return [event["message"] for event in log if event["kind"] == "warning"]
+
+    def test_a_number_of_networks_that_planes_do_not_have_is_said(self, volumes, tmp_path):
+        kept = {"plan": NARROW[3], "steps": 2, "settings": {"members": 5}}
+        run = make_run(tmp_path / "run", volumes, "co_training", **kept)
+        assert any("members=5 is not used" in said for said in self.warned(run))
+
+    def test_a_network_whose_cases_were_not_searched_for_a_class_is_named(self, slices, tmp_path):
+        _, *others = [case for case in slices.cases if case.label and case.role == "train"]
+        cohort = slices.with_cases(
+            [replace(case, looked_at=(1,)) if case in others else case for case in slices.cases]
+        )
+        cohort.save(tmp_path / "cohort.json")
+        run = make_run(
+            tmp_path / "run",
+            cohort,
+            "co_training",
+            plan=NARROW[2],
+            steps=2,
+            settings={"views": "subsets"},
+        )
+        (said,) = self.warned(run)
+        assert "from no case in which" in said and slices.classes[1].name in said
 
 
 class TestResuming:

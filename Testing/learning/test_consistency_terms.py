@@ -230,6 +230,12 @@ class TestTransformationChoice:
         assert not any(transform.is_axis_aligned(row) for row in range(4))
         assert (torch.linalg.det(transform.matrix) > 0).all()
 
+    def test_flips_that_may_neither_mirror_nor_turn_are_said_to_do_nothing(self):
+        still = Settings(transform="flips", rotation_degrees=0, zoom=1)
+        made, events = make_context((12, 12), mirror_axes=[])
+        TransformationTerm(still, 1.0).start(made)
+        assert "does nothing" in events[0].message
+
     def test_flips_along_all_axes_when_asked_for(self):
         made, events = make_context((12, 12), mirror_axes=[])
         term = TransformationTerm(Settings(transform="flips", flip_axes="all"), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -278,7 +279,7 @@ class TestTerm:
         label[:, :3] = 1
         plan_context, _ = make_context((12, 12))
         plan_context.augmentation = make_augmentation("strong", plan_context.plan)
-        plan_context.store = SimpleNamespace(entries=[])
+        plan_context.store = SimpleNamespace(entries=[], knowledge={})
         student = Counting()
         term = PseudoLabelTerm(
             settings.PseudoLabelTerm(strong_view=strong, teacher="own", threshold=0.0), 1.0
@@ -475,6 +476,16 @@ class TestProposals:
         parts = np.array([(maps == value).mean() for value in (0, 1, 2)])
         assert (parts > 0.004).all()
         assert 0.25 < parts.sum() < 0.55
+
+    def test_a_class_that_is_absent_is_not_proposed(self, cohort, tmp_path):
+        bare = [
+            replace(case, absent=(1,)) if case.label is None and case.role == "train" else case
+            for case in cohort.cases
+        ]
+        tagged = cohort.with_cases(bare)
+        tagged.save(tmp_path / "tagged.json")
+        _, maps = self.proposals(tagged, tmp_path / "run")
+        assert set(np.unique(maps)) == {0, 2, 255}
 
     def test_a_threshold_nobody_reaches_is_said(self, cohort, tmp_path):
         run, maps = self.proposals(cohort, tmp_path / "none", threshold=1.0)

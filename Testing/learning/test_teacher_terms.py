@@ -15,6 +15,7 @@ from SemiWeakSegLib.learning.batches import PatchSampler, make_augmentation
 from SemiWeakSegLib.learning.intensity import perturb
 from SemiWeakSegLib.learning.schedules import sigmoid_ramp
 from SemiWeakSegLib.learning.terms import StageContext, Step, make_term
+from SemiWeakSegLib.learning.terms.temporal_ensembling import size_in_words
 from SemiWeakSegLib.learning.terms.uncertainty_teacher import dropout_active, is_sure
 from SemiWeakSegLib.methods.terms import parse_term
 from Testing.learning.scans import make_plan, make_store, save
@@ -286,6 +287,27 @@ class TestTemporalEnsembling:
         term.start(context)
         assert [kind for kind, _ in said] == ["note", "note", "warning"]
         assert "mean_teacher" in said[-1][1]["message"]
+
+    def test_counts_the_cases_it_acts_on_and_all_processes(self, store, tmp_path):
+        said = []
+        for text, processes in (
+            ("temporal_ensembling:1,on=unlabeled_cases", 1),
+            ("temporal_ensembling", 4),
+        ):
+            context = StageContext(
+                store.plan,
+                store,
+                tmp_path,
+                torch.device("cpu"),
+                emit=lambda kind, **fields: said.append(fields),
+                processes=processes,
+            )
+            make_term(parse_term(text)).start(context)
+        marked = sum(entry.annotated for entry in store.entries)
+        assert 0 < marked < len(store.entries)
+        assert f"maps of {len(store.entries) - marked} case" in said[0]["message"]
+        assert "in each of 4 processes" in said[1]["message"]
+        assert size_in_words(8 * said[1]["bytes"]) + " in the run folder" in said[1]["message"]
 
     def test_keeps_its_maps_in_the_checkpoint_and_clears_up(self, store, tmp_path):
         straight = started(store, "temporal_ensembling", tmp_path / "straight")

@@ -30,6 +30,7 @@ from SemiWeakSegLib.learning.terms import (
 )
 from SemiWeakSegLib.learning.terms.base import mean_over
 from SemiWeakSegLib.methods import terms as settings
+from SemiWeakSegLib.methods.terms import parse_term
 from Testing.learning.scans import make_plan, make_store, save
 
 
@@ -199,6 +200,32 @@ class TestEntropy:
         step.unlabeled.valid[:, :, 6:] = False
         value = EntropyTerm(settings.EntropyTerm(), 1.0)(step)
         assert torch.allclose(value, entropy_loss(step.unlabeled_logits[:, :, :6]))
+
+
+class TestStep:
+    def test_the_teacher_is_asked_once_about_a_weak_view(self, store, tmp_path):
+        """It answers all terms alike, and a pass of it costs as much as a prediction."""
+        asked = []
+
+        class Teacher(nn.Conv2d):
+            def forward(self, image):
+                asked.append(image)
+                return super().forward(image)
+
+        teacher = Teacher(1, 3, 1).eval().requires_grad_(False)
+        step = step_of(store, labeled=1, teacher=teacher)
+        for text in ("cutmix", "transformation", "ict", "pseudo_label:1,teacher=ema"):
+            term = make_term(parse_term(text))
+            term.start(context_of(store, tmp_path / "products"))
+            assert term(step).requires_grad
+        assert len(asked) == 2
+        for batch in (step.labeled, step.unlabeled):
+            expected = nn.functional.conv2d(batch.weak_image, teacher.weight, teacher.bias)
+            assert torch.allclose(step.teacher_logits(batch), expected)
+        assert len(asked) == 2
+        again = dataclasses.replace(step, progress=0.5)
+        again.teacher_logits(step.labeled)
+        assert len(asked) == 3  # another step, another answer
 
 
 class TestPseudoLabel:

@@ -81,6 +81,8 @@ class TestRequirements:
             ("curriculum_size", counts(), ["fully labeled", "without labels"]),
             ("proposals", counts(scribbled=1, tagged=1), []),
             ("pseudo_label", counts(labeled=1), ["without labels"]),
+            # outside its boxes a boxed case is annotated
+            ("adversarial", counts(labeled=1, boxed=2, with_boxes=2), ["without labels"]),
             ("oracle_size", counts(labeled=1, unlabeled=1), ["reference segmentations"]),
             ("oracle_size", counts(labeled=1, unlabeled=1, with_truth=1), []),
         ],

@@ -36,6 +36,16 @@ def co_training(settings: CoTraining, workshop: Workshop) -> list[Stage]:
     if views == "subsets":
         subsets = split_by_group(workshop, settings.members)
         workshop.emit("note", message=_describe_subsets(subsets, workshop))
+        for sentence in _unseen_classes(subsets, workshop):
+            workshop.emit("warning", message=sentence)
+    if views == "planes" and settings.members not in (len(PLANES), type(settings)().members):
+        workshop.emit(
+            "warning",
+            message=(
+                f"members={settings.members} is not used: of volumes there is a network for each "
+                "of the three planes; views=starts trains as many as you say"
+            ),
+        )
     stage = segmenter(settings, workshop, _terms(settings, subsets), unlabeled=workshop.unlabeled)
     stage.network = ensemble_settings(settings, workshop.plan, views)
     return [stage]
@@ -84,7 +94,8 @@ def choose_views(settings: CoTraining, plan: Plan, annotated: list[Case]) -> str
 
     Raises ValueError where what was asked for cannot be had from this plan or these cases.
     """
-    views, groups = settings.views, len({group_of(case) for case in annotated})
+    views = settings.views
+    groups = len({group_of(case) for case in annotated if not _is_only_boxed(case)})
     if views == "auto":
         if plan.dimensions == 3:
             return "planes"
@@ -138,11 +149,18 @@ def member_settings(plan: Plan, across: int | None) -> dict[str, Any]:
 def split_by_group(workshop: Workshop, members: int) -> list[frozenset[int]]:
     """Labeled cases (indices) for each member: disjoint, no group divided, of about equal number.
 
-    Fully labeled cases are shared out first. The same for the same seed of the run.
+    Fully labeled cases are shared out first. Every member gets the cases that have boxes alone:
+    of these only the background is known, and nobody could learn a class from them. The same for
+    the same seed of the run.
     """
     groups: dict[tuple[str, str], list[int]] = {}
+    boxed: list[int] = []
     for index in workshop.labeled:
-        groups.setdefault(group_of(workshop.store.cases[index]), []).append(index)
+        case = workshop.store.cases[index]
+        if _is_only_boxed(case):
+            boxed.append(index)
+        else:
+            groups.setdefault(group_of(case), []).append(index)
     dense = set(workshop.dense)
     drawn = np.random.default_rng(workshop.seed).permutation(len(groups))
     shuffled = [list(groups.values())[number] for number in drawn]
@@ -151,7 +169,30 @@ def split_by_group(workshop: Workshop, members: int) -> list[frozenset[int]]:
     for cases in shuffled:
         least = min(subsets, key=lambda each: (len(dense.intersection(each)), len(each)))
         least.extend(cases)
-    return [frozenset(each) for each in subsets]
+    return [frozenset([*each, *boxed]) for each in subsets]
+
+
+def _is_only_boxed(case: Case) -> bool:
+    return case.label is None and not case.points
+
+
+def _unseen_classes(subsets: Iterable[frozenset[int]], workshop: Workshop) -> list[str]:
+    """A sentence for each member none of whose cases was searched for some class."""
+    found = []
+    for number, cases in enumerate(subsets, start=1):
+        marked = [index for index in cases if not _is_only_boxed(workshop.store.cases[index])]
+        looked_at = [workshop.store.looked_at(index) for index in marked]
+        names = [
+            item.name
+            for item in workshop.classes
+            if not any(each[item.index] for each in looked_at)
+        ]
+        if names:
+            found.append(
+                f"co-training: network {number} learns from no case in which {', '.join(names)} "
+                "was looked for: choose views=starts, or label more such cases"
+            )
+    return found
 
 
 def _describe_subsets(subsets: Iterable[frozenset[int]], workshop: Workshop) -> str:

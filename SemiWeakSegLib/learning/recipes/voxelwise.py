@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...cohort import UNLABELED
 from ...methods import terms as term_settings
 from ...methods.proposals import Proposals
 from ...methods.pseudo_label import PseudoLabel
@@ -97,8 +98,11 @@ def _write_proposals(settings: Proposals, stage: Stage, workshop: Workshop) -> N
     written = 0
     for place, index in enumerate(workshop.unlabeled):
         workshop.count(place, len(workshop.unlabeled))
-        labels, sure = labeler.select(probabilities(index))
-        written += int(sure.sum())
+        labels, _ = labeler.select(probabilities(index))
+        knowledge = workshop.store.knowledge.get(index)
+        for absent in () if knowledge is None else knowledge.absent:
+            labels[labels == absent] = UNLABELED
+        written += int((labels != UNLABELED).sum())
         path = _proposal_path(workshop, index)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, labels[0].to("cpu").numpy().astype(np.uint8))

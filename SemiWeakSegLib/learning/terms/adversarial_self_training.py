@@ -9,6 +9,7 @@ import torch
 from ...cohort import UNLABELED
 from ...methods.adversarial_terms import AdversarialSelfTrainingTerm as SelfTrainingSettings
 from ..batches import Batch
+from ..boxes_in_patches import without_excluded
 from ..discriminators import PixelDiscriminator
 from ..losses.adversarial import predicted_maps, true_maps
 from ..losses.partial import partial_cross_entropy
@@ -44,13 +45,17 @@ class AdversarialSelfTrainingTerm(Term):
         )
         self.adversary = Adversary(network, settings, context, self.name)
         store = context.store
-        pairs = zip(store.cases, store.entries, strict=True)
-        if not any(case.role == "train" and entry.dense for case, entry in pairs):
+        self.knowledge, self.count = store.knowledge, plan.num_classes
+        if not any(
+            case.role == "train" and entry.dense and all(store.looked_at(index))
+            for index, (case, entry) in enumerate(zip(store.cases, store.entries, strict=True))
+        ):
             context.emit(
                 "warning",
                 message=(
-                    f"{self.name}: no case is fully labeled, so the discriminator never sees a "
-                    "whole true map and says little; segment at least one case fully"
+                    f"{self.name}: no case is fully labeled with all classes, so the "
+                    "discriminator never sees a whole true map and says little; segment at least "
+                    "one case fully"
                 ),
             )
 
@@ -66,11 +71,19 @@ class AdversarialSelfTrainingTerm(Term):
         value = value + settings.unlabeled_weight * self.adversary.fooling_loss(scores, unknown)
         if settings.self_training_weight > 0 and step.progress >= settings.self_training_start:
             passes = unknown & (self.adversary.realness(scores) > settings.threshold)
-            labels = logits.detach().argmax(dim=1).masked_fill(~passes[:, 0], UNLABELED)
+            labels = self._possible(logits.detach().argmax(dim=1), [each for each, _ in halves])
+            labels = labels.masked_fill(~passes[:, 0], UNLABELED)
             value = value + settings.self_training_weight * partial_cross_entropy(logits, labels)
         if step.labeled is not None:
             self.coming = self._true_and_predicted(step.labeled, step.labeled_logits.detach())
         return value
+
+    def _possible(self, labels: torch.Tensor, batches: list[Batch]) -> torch.Tensor:
+        """Predicted labels (B, *patch), 255 where boxes or absent tags rule the class out."""
+        parts = zip(labels.split([len(each) for each in batches]), batches, strict=True)
+        return torch.cat(
+            [without_excluded(part, each, self.knowledge, self.count) for part, each in parts]
+        )
 
     def _true_and_predicted(
         self, batch: Batch, logits: torch.Tensor

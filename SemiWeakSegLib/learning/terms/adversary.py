@@ -19,7 +19,7 @@ WINDOW_SHARE, FEWEST = 0.1, 10
 WINS, LOSES = 0.98, 0.52
 # The game is not judged before: both networks are still new. A ramp may end later than it is.
 WARM_UP, LATEST = 0.1, 0.5
-# Of the usual scores of a critic, which wander as it learns.
+# Of the distance of a critic's scores of real and other maps.
 MEMORY = 0.95
 
 
@@ -44,7 +44,8 @@ class Adversary:
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=settings.discriminator_rate, betas=betas, **fused
         )
-        # Sums of the moving averages of the scores of real and other maps, for a critic.
+        # For a critic: the mean score of the latest other maps, as all its scores wander together,
+        # and the sum of the moving average of how far those of real maps lie above.
         self.usual = torch.zeros(2, device=context.device)
         self.updates = 0
         self.watch = Watch(settings, context, name)
@@ -60,8 +61,8 @@ class Adversary:
 
     def realness(self, scores: torch.Tensor) -> torch.Tensor:
         """The scores in [0, 1], without a gradient."""
-        fake, real = self.usual / max(1e-12, 1 - MEMORY**self.updates)
-        return realness(scores.detach(), self.settings.criterion, (fake, real))
+        fake, above = self.usual[0], self.usual[1] / max(1e-12, 1 - MEMORY**self.updates)
+        return realness(scores.detach(), self.settings.criterion, (fake, fake + above))
 
     def learn(
         self,
@@ -100,8 +101,9 @@ class Adversary:
     def _note(self, step, of_real, of_fake, real_mask, fake_mask, ramp: float) -> None:
         if self.settings.criterion == "wasserstein":
             means = [_share(of_fake, fake_mask)[0], _share(of_real, real_mask)[0]]
-            coming = self.average(torch.stack(means))
-            self.usual = MEMORY * self.usual + (1 - MEMORY) * coming
+            fake, real = self.average(torch.stack(means))
+            above = MEMORY * self.usual[1] + (1 - MEMORY) * (real - fake)
+            self.usual = torch.stack([fake, above])
         self.updates += 1
         if step.progress >= min(max(ramp, WARM_UP), LATEST):
             real_right = _share(self.realness(of_real) > 0.5, real_mask)
@@ -130,8 +132,9 @@ class Adversary:
 class Watch:
     """Says once where the discriminator is always right, and once where it only guesses.
 
-    Judged over windows of steps by the mean of its hits on real and on other maps. The hits stay
-    on the device: it is waited for once a window.
+    Judged over windows of steps by the mean of its hits on real and on other maps; one that only
+    guesses may not have begun to learn, so two windows in a row must say so. The hits stay on the
+    device: it is waited for once a window.
     """
 
     def __init__(self, settings: DiscriminatorFields, context: StageContext, name: str):
@@ -140,6 +143,7 @@ class Watch:
         self.sums = torch.zeros(4, device=context.device)
         self.steps = 0
         self.begun: float | None = None
+        self.guessed = False
         self.said: list[str] = []
 
     def note(self, hits: torch.Tensor, progress: float) -> None:
@@ -159,6 +163,7 @@ class Watch:
     def _judge(self, right: float, steps: int) -> None:
         settings = self.settings
         rate = settings.discriminator_rate
+        guessed, self.guessed = self.guessed, right < LOSES
         # The slope of a critic does not vanish where it is always right.
         if right > WINS and settings.criterion != "wasserstein":
             self._say(
@@ -168,7 +173,7 @@ class Watch:
                 f"discriminator_rate ({rate / 3:.2g}){self._if_always_right()}, or set criterion "
                 "to wasserstein",
             )
-        elif right < LOSES:
+        elif guessed and self.guessed:
             self._say(
                 "loses",
                 f"the discriminator of {self.name} was right in {100 * right:.1f} % of its cases "
@@ -196,12 +201,14 @@ class Watch:
             "sums": self.sums,
             "steps": self.steps,
             "begun": self.begun,
+            "guessed": self.guessed,
             "said": list(self.said),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.sums = state["sums"].to(self.sums)
-        self.steps, self.begun, self.said = state["steps"], state["begun"], list(state["said"])
+        self.steps, self.begun = state["steps"], state["begun"]
+        self.guessed, self.said = state["guessed"], list(state["said"])
 
 
 def _share(values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

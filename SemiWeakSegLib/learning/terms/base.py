@@ -39,6 +39,10 @@ class Step:
     teacher: nn.Module | None
     generator: torch.Generator
     members: Sequence[tuple[torch.Tensor, torch.Tensor | None]] = ()
+    # Of `teacher_logits`, by the identity of the batch.
+    _answers: dict[int, tuple[Batch, torch.Tensor]] = dataclasses.field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def halves(self, which: str) -> list[tuple[Batch, torch.Tensor | None]]:
         """(batch, logits) pairs of "annotated_cases", "unlabeled_cases" or "all".
@@ -65,6 +69,16 @@ class Step:
         with autocast(image.device):
             return self.student(image).float()
 
+    def teacher_logits(self, batch: Batch) -> torch.Tensor:
+        """The teacher's answer to the weak view of one of the step's batches.
+
+        Asked for once a step, whichever terms want it: it is the same for all of them.
+        """
+        if id(batch) not in self._answers:
+            # Kept with its batch, so that no other gets the same id.
+            self._answers[id(batch)] = batch, self.ask_teacher(batch.weak_image)
+        return self._answers[id(batch)][1]
+
     @torch.no_grad()
     def ask_teacher(self, image: torch.Tensor) -> torch.Tensor:
         """The teacher's logits (B, K, *patch) float32, without a gradient."""
@@ -87,7 +101,7 @@ class StageContext:
     ``average`` gives the mean of a tensor over the training processes, which all must call it: for
     state that has to be the same in each of them. A term that owns a network calls
     ``copy_from_main`` on it at the start and ``average_gradients`` before each of its updates.
-    ``rank``: the number of this process, 0 for the main one.
+    ``rank``: the number of this process, 0 for the main one, of so many ``processes``.
     """
 
     plan: Plan
@@ -101,6 +115,7 @@ class StageContext:
     average_gradients: Callable[[nn.Module], None] = lambda network: None
     copy_from_main: Callable[[nn.Module], None] = lambda network: None
     rank: int = 0
+    processes: int = 1
 
 
 class Term:

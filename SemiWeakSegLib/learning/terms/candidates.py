@@ -6,9 +6,7 @@ import torch
 
 from ...cohort import UNLABELED
 from ...methods.terms import CandidateTerm as CandidateSettings
-from ..batches import Batch
-from ..boxes_in_patches import boxes_in_patch
-from ..knowledge import Knowledge
+from ..boxes_in_patches import excluded_classes
 from ..losses.candidates import candidate_loss
 from .base import StageContext, Step, Term, mean_over
 
@@ -52,20 +50,3 @@ class CandidateTerm(Term):
             value = candidate_loss(logits, excluded, mask)
             values.append((value, (mask & excluded.any(dim=1)).sum()))
         return mean_over(values, step)
-
-
-def excluded_classes(
-    batch: Batch, knowledge: dict[int, Knowledge], num_classes: int
-) -> torch.Tensor:
-    """(B, K, *patch) bool: the classes each voxel cannot have by the boxes and absent tags."""
-    shape = (len(batch), num_classes, *batch.image.shape[2:])
-    excluded = torch.zeros(shape, dtype=torch.bool, device=batch.image.device)
-    for row, (case, _) in enumerate(batch.units):
-        if case not in knowledge:
-            continue
-        known = knowledge[case]
-        for value in {*known.absent, *known.boxed}:
-            excluded[row, value] = True
-        for found in boxes_in_patch(batch, row, known):
-            excluded[(row, found.box.class_index, *found.region)] &= ~found.inside
-    return excluded

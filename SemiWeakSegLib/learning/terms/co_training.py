@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ...cohort import UNLABELED
 from ..batches import Batch
+from ..boxes_in_patches import without_excluded
 from ..inference import autocast
 from ..losses.consistency import jensen_shannon, kl_divergence
 from ..losses.partial import partial_cross_entropy
@@ -84,10 +85,11 @@ class MemberPseudoLabelTerm(Term):
     def start(self, context: StageContext) -> None:
         entries = enumerate(context.store.entries)
         self.dense = frozenset(index for index, entry in entries if entry.dense)
+        self.knowledge = context.store.knowledge
 
     def __call__(self, step: Step) -> torch.Tensor:
         halves = [
-            (batch, members, others_labels(members, self.threshold))
+            (batch, members, self._labels(batch, members))
             for batch, members in step.member_halves()
             if not self._is_known(batch)
         ]
@@ -101,6 +103,13 @@ class MemberPseudoLabelTerm(Term):
                 found.append((loss, (label != UNLABELED).sum()))
             values.append(mean_over(found, step))
         return torch.stack(values).mean()
+
+    def _labels(self, batch: Batch, members: Sequence[torch.Tensor]) -> torch.Tensor:
+        """(M, B, *patch): for each member what the others say and nothing rules out."""
+        labels, count = others_labels(members, self.threshold), members[0].shape[1]
+        return torch.stack(
+            [without_excluded(each, batch, self.knowledge, count) for each in labels]
+        )
 
     def _is_known(self, batch: Batch) -> bool:
         """True where no member lacks a label; known without asking the device."""

@@ -66,13 +66,13 @@ class CutMixTerm(LabelingTerm):
 
     name = "cutmix"
     reads_labels = True
+    # What the student learns from are passes on mixed images.
+    reads_unlabeled = False
 
     settings: CutMixSettings
 
     def __init__(self, settings: CutMixSettings, weight: float):
         super().__init__(settings, weight)
-        # What the student learns from are passes on mixed images.
-        self.reads_unlabeled = self.teacher is None
 
     def __call__(self, step: Step) -> torch.Tensor:
         self.labeler.at(step.progress)
@@ -91,7 +91,7 @@ class CutMixTerm(LabelingTerm):
         mixed = views.paste(donors, boxes)
         return self._loss(step.ask_student(mixed.image), mixed)
 
-    def _views(self, step: Step, batch: Batch, logits: torch.Tensor) -> Views:
+    def _views(self, step: Step, batch: Batch, logits: torch.Tensor | None) -> Views:
         image, label, valid = batch.weak_image, batch.label, batch.valid[:, 0]
         if self.settings.strong_view:
             image = perturb(batch.clean, self.strong, step.generator)

@@ -33,7 +33,7 @@ class ICTTerm(Term):
         image = torch.cat([batch.image for batch in batches])
         valid = torch.cat([batch.valid[:, 0] for batch in batches])
         mixture = draw_mixture(len(image), image.shape[2:], self.settings.alpha, step.generator)
-        answers = step.ask_teacher(torch.cat([batch.weak_image for batch in batches]))
+        answers = torch.cat([step.teacher_logits(batch) for batch in batches])
         target = mixture.mix(answers.softmax(dim=1))
         found = step.ask_student(mixture.mix(image)).softmax(dim=1)
         return squared_difference(found, target, valid & mixture.partner(valid))

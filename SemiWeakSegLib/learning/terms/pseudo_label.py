@@ -10,7 +10,9 @@ from ...cohort import UNLABELED
 from ...methods.terms import CutMixTerm as CutMixSettings
 from ...methods.terms import PseudoLabelTerm as PseudoLabelSettings
 from ..batches import Batch
+from ..boxes_in_patches import without_excluded
 from ..intensity import perturb
+from ..knowledge import Knowledge
 from ..losses.partial import partial_cross_entropy
 from ..pseudo_labels import Teacher, make_labeler
 from .base import StageContext, Step, Term, mean_over
@@ -19,7 +21,8 @@ from .base import StageContext, Step, Term, mean_over
 class LabelingTerm(Term):
     """Base of the terms that learn from pseudo-labels of the weak view.
 
-    The teacher is the student itself, its moving average, or a frozen first-stage network.
+    The teacher is the student itself, its moving average, or a frozen first-stage network. What
+    boxes and absent tags rule out does not become a label, however sure the teacher is.
     """
 
     uses_unlabeled = True
@@ -30,10 +33,13 @@ class LabelingTerm(Term):
         self.labeler = make_labeler(settings)
         self.teacher = None if settings.teacher == "own" else settings.teacher
         self.dense: frozenset[int] = frozenset()
+        self.knowledge: dict[int, Knowledge] = {}
+        self.num_classes = 0
 
     def start(self, context: StageContext) -> None:
         entries = enumerate(context.store.entries)
         self.dense = frozenset(index for index, entry in entries if entry.dense)
+        self.knowledge, self.num_classes = context.store.knowledge, context.plan.num_classes
         self.strong = context.augmentation.strong
         self.labeler.start(context.plan.num_classes, context.device, context.average)
 
@@ -43,12 +49,13 @@ class LabelingTerm(Term):
         return batch is step.labeled and all(case in self.dense for case, _ in batch.units)
 
     def predict(
-        self, step: Step, batch: Batch, logits: torch.Tensor, unknown: torch.Tensor
+        self, step: Step, batch: Batch, logits: torch.Tensor | None, unknown: torch.Tensor
     ) -> torch.Tensor:
         """Pseudo-labels (B, *patch) of the voxels that are unknown, 255 where there is none."""
         teacher = choose_teacher(self.settings.teacher, step, batch, logits)
         labels, _ = self.labeler(teacher, batch.weak_image, unknown)
-        return labels.masked_fill(~unknown, UNLABELED)
+        labels = labels.masked_fill(~unknown, UNLABELED)
+        return without_excluded(labels, batch, self.knowledge, self.num_classes)
 
     def after_step(self, step: Step) -> None:
         self.labeler.end_step()
@@ -88,13 +95,14 @@ class PseudoLabelTerm(LabelingTerm):
         return step.ask_student(perturb(batch.clean, self.strong, step.generator))
 
 
-def choose_teacher(name: str, step: Step, batch: Batch, logits: torch.Tensor) -> Teacher:
+def choose_teacher(name: str, step: Step, batch: Batch, logits: torch.Tensor | None) -> Teacher:
     """Who answers for the weak view of a batch: "own", or the step's teacher.
 
-    logits: the student's answer to ``batch.image``, used again where that is the weak view.
+    logits: the student's answer to ``batch.image``, used again where that is the weak view; None
+    where the student was not asked.
     """
     if name != "own":
-        return step.ask_teacher
-    if batch.image is batch.weak_image:
+        return lambda image: step.teacher_logits(batch)
+    if logits is not None and batch.image is batch.weak_image:
         return lambda image: logits
     return step.ask_student

@@ -40,12 +40,13 @@ class TemporalEnsemblingTerm(Term):
         self.average: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor
 
     def start(self, context: StageContext) -> None:
+        everywhere = self.settings.on == "all"
         shapes = {
             index: entry.shape[1:]
             for index, (case, entry) in enumerate(
                 zip(context.store.cases, context.store.entries, strict=True)
             )
-            if case.role == "train"
+            if case.role == "train" and (everywhere or not context.store.carries_marks(index))
         }
         self.root = context.products / FOLDER
         self.is_main = context.rank == 0
@@ -91,14 +92,16 @@ class TemporalEnsemblingTerm(Term):
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _say_memory(self, context: StageContext, store: EnsembleStore) -> None:
-        where = f"at most {size_in_words(min(store.bytes, HELD_BYTES))} of memory"
+        count = context.processes
+        where = f"at most {size_in_words(count * min(store.bytes, HELD_BYTES))} of memory"
         if store.device is not None:
             where = f"as much memory of the device ({context.device})"
-        on_disk = DISK_FACTOR * store.bytes
+        on_disk = DISK_FACTOR * count * store.bytes
+        each = f" in each of {count} processes" if count > 1 else ""
         context.emit(
             "note",
             message=(
-                f"temporal ensembling keeps maps of {len(store.shapes)} cases: "
+                f"temporal ensembling keeps maps of {len(store.shapes)} cases{each}: "
                 f"{size_in_words(store.bytes)}, {where}, and up to about "
                 f"{size_in_words(on_disk)} in the run folder while it trains"
             ),

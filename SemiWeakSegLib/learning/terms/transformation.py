@@ -30,7 +30,7 @@ class TransformationTerm(Term):
         super().__init__(weight, settings.ramp)
         self.settings = settings
         self.teacher = None if settings.teacher == "own" else settings.teacher
-        self.reads_unlabeled = self.teacher is None
+        self.reads_unlabeled = self.teacher is None and settings.gradient == "both"
         self.kind = settings.transform
         self.axes: tuple[int, ...] = ()
         self.ranges = SpatialRanges()
@@ -43,12 +43,14 @@ class TransformationTerm(Term):
         self.kind = settings.transform
         if self.kind == "flips" and not self.axes:
             self.kind = "affine"
+            still = settings.rotation_degrees == 0 and settings.zoom == 1
+            instead = "turns and zooms instead of mirroring"
             context.emit(
                 "warning",
                 message=(
-                    "transformation consistency turns and zooms instead of mirroring: these images "
-                    "know left from right, so the plan line mirror_axes is empty; to mirror them "
-                    "all the same, set flip_axes=all or --plan mirror_axes=0,1"
+                    f"transformation consistency {'does nothing' if still else instead}: these "
+                    "images know left from right, so the plan line mirror_axes is empty; to mirror "
+                    "them all the same, set flip_axes=all or --plan mirror_axes=0,1"
                 ),
             )
         turns, bends = self.kind in ("affine", "all"), self.kind in ("elastic", "all")
@@ -88,9 +90,12 @@ class TransformationTerm(Term):
         """Logits of f(x), with the gradient that the settings want."""
         halves = step.halves(self.settings.on)
         if self.teacher is not None:
-            return step.ask_teacher(torch.cat([batch.weak_image for batch, _ in halves]))
-        logits = torch.cat([logits for _, logits in halves])
-        return logits if self.settings.gradient == "both" else logits.detach()
+            return torch.cat([step.teacher_logits(batch) for batch, _ in halves])
+        if self.settings.gradient == "both":
+            return torch.cat([logits for _, logits in halves])
+        with torch.no_grad():
+            found = [step.ask_student(batch.image) if old is None else old for batch, old in halves]
+            return torch.cat(found).detach()
 
     def draw(self, spacing: torch.Tensor, generator: torch.Generator) -> SpatialTransform:
         """One transform per row of ``spacing`` (B, d) in mm, on the CPU."""

@@ -19,7 +19,7 @@ SUMMARY = {
     **{"cases": 2, "train": 2, "labeled": 1, "scribbled": 0, "boxed": 0, "tagged": 0},
     **{"unlabeled": 1, "validation": 0, "test": 0, "with_truth": 0, "classes": 1, "dimension": 3},
     **{"with_points": 1, "with_boxes": 0, "with_tags": 0, "with_sizes": 0, "partial": 0},
-    "sliced": False,
+    **{"boxed_partly": 0, "sliced": False, "single": False},
 }
 
 
