@@ -67,7 +67,7 @@ ROWS = (
     Row("transformation", unlabeled=True),
     Row("transformation,teacher=own", unlabeled=True),
     Row("pi_model", unlabeled=True),
-    Row("pi_model,gradient=one", unlabeled=True),
+    Row("pi_model,gradient=both", unlabeled=True),
     Row("ict", unlabeled=True),
     Row("mixup"),
     Row("mean_teacher", unlabeled=True),
