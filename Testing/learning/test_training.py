@@ -475,6 +475,8 @@ class TestPassesNobodyReads:
             ("cutmix", {"threshold": 0.4}),
             ("ict", {}),
             ("transformation", {}),
+            ("cutmix", {"threshold": 0.4, "teacher": "own"}),
+            ("transformation", {"teacher": "own", "gradient": "one", "weight": 0.5}),
         ],
     )
     def test_leaving_them_out_changes_nothing(
@@ -503,7 +505,6 @@ class TestPassesNobodyReads:
     @pytest.mark.parametrize(
         ("method", "settings"),
         [
-            ("cutmix", {"teacher": "own"}),
             ("transformation", {"teacher": "own"}),
             ("pseudo_label", {}),
         ],
