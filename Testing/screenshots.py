@@ -10,6 +10,7 @@ nothing is trained, and the pictures of a running training are left as they are.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -324,7 +325,10 @@ def _layout_manager():
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures",
-        Path(sys.argv[2]) if len(sys.argv) > 2 else None,
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "docs" / "pictures")
+    parser.add_argument("work", nargs="?", type=Path)
+    arguments = parser.parse_args()
+    main(arguments.out, arguments.work)
