@@ -233,8 +233,12 @@ def bound_moments(
     *,
     gamma: float,
     rule: str,
+    is_known: bool,
 ) -> list[tuple[str, BoundedMoment]]:
-    """Cross-validates each attribute and bounds the unlabeled cases, as `sizes.write_estimated`."""
+    """Cross-validates each attribute and bounds the unlabeled cases, as `sizes.write_estimated`.
+
+    ``is_known``: whether there are enough labeled groups of cases to believe the errors.
+    """
     if not names:
         return []
     store = workshop.store
@@ -258,7 +262,8 @@ def bound_moments(
             truth = measure(store, name, [index for index, _ in pairs])
             errors = moment_errors(truth, np.concatenate([guess[name] for _, guess in pairs]))
         labeled = measure(store, name, workshop.dense)
-        planned = plan_bounds(name, labeled, lengths, errors, gamma, rule)
+        believed = errors if is_known else None
+        planned = plan_bounds(name, labeled, lengths, believed, gamma, rule)
         bounds = {
             store.cases[index].id: planned.around(estimates[index][name]) for index in estimates
         }

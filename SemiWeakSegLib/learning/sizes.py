@@ -28,6 +28,9 @@ COVERAGE = 0.9
 # Where an estimate is worth nothing, a class may still be no bigger than this many times the
 # biggest that was labeled.
 COMMON_FACTOR = 1.5
+# From how many labeled groups of cases (patients) on held-out ones tell how much patients differ:
+# of two each is guessed from the other alone, and no difference is seen twice.
+FEWEST_GROUPS = 3
 # Slack of the relative error, as a share of a class's mean size: keeps empty slices finite.
 ABSOLUTE_SLACK = 0.1
 
@@ -117,16 +120,23 @@ def make_bounds(
     return np.stack([np.maximum(predicted - width, 0), predicted + width], axis=-1)
 
 
-def without_use(errors: list[SizeError] | None, classes: int, rule: str) -> np.ndarray:
+def count_groups(workshop: Workshop) -> int:
+    """How many groups of cases the densely labeled ones belong to; one without is its own."""
+    cases = [workshop.store.cases[index] for index in workshop.dense]
+    return len({case.group or f"case {case.id}" for case in cases})
+
+
+def without_use(errors: list[SizeError] | None, classes: int, rule: str, groups: int) -> np.ndarray:
     """(classes,) bool: whose estimate is no better than the mean size, or of unknown error.
 
-    Such a class gets the bounds common to all units, 0 to 1.5 times the biggest labeled size, or
-    none where it is in no labeled case: a useless estimate must not do harm. The rule "gamma" (the
-    paper's) believes every estimate.
+    ``groups``: how many groups of cases the errors were found on; fewer than `FEWEST_GROUPS` tell
+    nothing. Such a class gets the bounds common to all units, 0 to 1.5 times the biggest labeled
+    size, or none where it is in no labeled case: a useless estimate must not do harm. The rule
+    "gamma" (the paper's) believes every estimate.
     """
     if rule == "gamma":
         return np.zeros(classes, dtype=bool)
-    if errors is None:
+    if errors is None or groups < FEWEST_GROUPS:
         return np.ones(classes, dtype=bool)
     return np.array([not error.r2 > 0 for error in errors])  # NaN: not known
 
@@ -164,7 +174,8 @@ def write_estimated(
             guesses.append(estimate(networks, index))
     labeled = np.concatenate([measured(index) for index in workshop.dense])
     errors = size_errors(np.concatenate(truth), np.concatenate(guesses)) if truth else None
-    useless = without_use(errors, classes - 1, rule)
+    groups = count_groups(workshop)
+    useless = without_use(errors, classes - 1, rule, groups)
     widths = np.array([error.half_width for error in errors or []] or [0.0] * (classes - 1))
     everyone = [network for networks in estimators for network in networks]
     biggest = labeled.max(axis=0)
@@ -178,12 +189,17 @@ def write_estimated(
         made[:, useless, 0] = 0
         made[:, useless, 1] = common[useless]
         bounds[store.cases[index].id] = made
-    further = bound_moments(workshop, estimators, held_out, moments, gamma=gamma, rule=rule)
+    is_known = groups >= FEWEST_GROUPS
+    further = bound_moments(
+        workshop, estimators, held_out, moments, gamma=gamma, rule=rule, is_known=is_known
+    )
     _write(workshop.products / SIZES_FILE, bounds, {name: each.bounds for name, each in further})
     unit = "mm^2" if plan.dimensions == 2 else "mm^3"
     note = "cross-validated on the labeled cases"
     if errors is None:
         note = "only one labeled case: the error of the sizes cannot be known"
+    elif groups < FEWEST_GROUPS:
+        note += ", too few to tell how much patients differ"
     for of_these, instead in (
         (useless & (biggest > 0), "bounded by the biggest labeled size alone"),
         (useless & (biggest == 0), "in no labeled case, so not bounded"),

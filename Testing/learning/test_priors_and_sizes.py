@@ -176,15 +176,18 @@ class TestWithoutUse:
 
     def test_estimates_no_better_than_the_mean_are_not_used(self):
         """Nor ones whose error is not known, as where all true sizes are equal."""
-        assert without_use(self.errors, 3, "wider").tolist() == [False, True, True]
-        assert without_use(self.errors, 3, "cross_validated").tolist() == [False, True, True]
+        assert without_use(self.errors, 3, "wider", 3).tolist() == [False, True, True]
+        assert without_use(self.errors, 3, "cross_validated", 9).tolist() == [False, True, True]
+
+    def test_two_patients_do_not_tell_how_much_patients_differ(self):
+        assert without_use(self.errors, 3, "wider", 2).tolist() == [True, True, True]
 
     def test_nothing_is_used_when_no_error_is_known(self):
-        assert without_use(None, 2, "wider").tolist() == [True, True]
+        assert without_use(None, 2, "wider", 1).tolist() == [True, True]
 
     def test_gamma_believes_everything(self):
-        assert not without_use(self.errors, 3, "gamma").any()
-        assert not without_use(None, 3, "gamma").any()
+        assert not without_use(self.errors, 3, "gamma", 2).any()
+        assert not without_use(None, 3, "gamma", 1).any()
 
 
 class FixedRegressor(nn.Module):
@@ -425,6 +428,20 @@ class TestWriting:
         assert stored["c3"][0][1] == [0, None]
         ends = RegressedPrior(path).of_case(3, shop.store)
         assert ends[0, 1, 0].tolist() == [0, math.inf]
+
+    def test_two_labeled_patients_are_too_few_however_well_they_are_guessed(self, tmp_path):
+        """Cases of one patient count once."""
+        shop, events = self.build(tmp_path, [3, 4, 5, 6], [0, 1, 2])
+        shop.store.cases[1] = dataclasses.replace(shop.store.cases[1], group="patient")
+        shop.store.cases[2] = dataclasses.replace(shop.store.cases[2], group="patient")
+        network = Threshold([50, 150])
+        write_estimated(
+            shop, [[network], [network]], [[0], [1, 2]], gamma=0.1, rule="wider", source="segmenter"
+        )
+        assert events[0]["per_class"]["one"]["r2"] == pytest.approx(1, abs=1e-3)
+        assert "too few to tell how much patients differ; not used for one" in events[0]["note"]
+        stored = json.loads((shop.products / "sizes.json").read_text(encoding="utf-8"))["bounds"]
+        assert stored["c3"][0][0] == [0, pytest.approx(1.5 * disc(5), rel=1e-3)]
 
     def test_one_labeled_case_says_that_no_error_is_known(self, tmp_path):
         shop, events = self.build(tmp_path, [3, 4], [0])
