@@ -135,14 +135,21 @@ SPARSE_LEARNERS = (
         (),
         ("transformation",),
     ),
+    Learner(
+        "crf-pseudo_label-and-transformation",
+        "+ CRF + pseudo-labels + transformation consistency",
+        "scribble_crf",
+        (),
+        ("pseudo_label", "transformation"),
+    ),
 )
 
 
 def few_rows(study: Study) -> list[FewRow]:
     """All rows of one table.
 
-    What takes hours is asked of one cohort: several networks of slices, twelve times a step of the
-    hippocampus, of the hearts; scribbles and combinations of them of the hippocampus.
+    What unlabeled cases bring to co-training is asked of the hearts alone: several networks of
+    slices take twelve times a step of the hippocampus.
     """
     full = FewRow("full", "all labels", "full supervision", full_labels, "supervised")
     result = [replace(full, plan=study.plan)]
@@ -151,8 +158,6 @@ def few_rows(study: Study) -> list[FewRow]:
     for count in LABELED:
         learners = [*LEARNERS, *(variants if count == min(LABELED) else ())]
         result += _rows(study, learners, "labels", count, f"{count} labeled", few("full", count))
-    if slices:
-        return result
     scribbled = few("scribbles", SCRIBBLED)
     result += _rows(
         study, SPARSE_LEARNERS, "scribbles", SCRIBBLED, f"{SCRIBBLED} scribbled", scribbled
