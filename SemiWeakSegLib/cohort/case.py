@@ -135,3 +135,8 @@ class Case:
 
 def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(path))
+
+
+def group_of(case: Case) -> tuple[str, str]:
+    """What a case shares with the others of its group; a case without one is alone."""
+    return ("case", case.id) if case.group is None else ("group", case.group)

@@ -165,11 +165,16 @@ def excluded_classes(
 def without_excluded(
     labels: torch.Tensor, batch: Batch, knowledge: dict[int, Knowledge], num_classes: int
 ) -> torch.Tensor:
-    """Predicted labels (B, *patch) with 255 where boxes or absent tags rule the class out."""
+    """Predicted labels with 255 where boxes or absent tags rule the class out.
+
+    ``labels``: (B, *patch), or several predictions of the same batch, (M, B, *patch).
+    """
     # Known without asking the device, which would have to be waited for.
     if not any(case in knowledge for case, _ in batch.units):
         return labels
     excluded = excluded_classes(batch, knowledge, num_classes)
     # 255 has no column; background's serves, which is never excluded.
-    column = labels.masked_fill(labels == UNLABELED, 0).unsqueeze(1)
-    return labels.masked_fill(excluded.gather(1, column)[:, 0], UNLABELED)
+    axis = 1 + labels.ndim - batch.label.ndim
+    column = labels.masked_fill(labels == UNLABELED, 0).unsqueeze(axis)
+    excluded = excluded.expand(*labels.shape[:axis], *excluded.shape[1:])
+    return labels.masked_fill(excluded.gather(axis, column).squeeze(axis), UNLABELED)

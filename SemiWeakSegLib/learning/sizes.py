@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..cohort import UNLABELED, images
+from ..cohort.case import group_of
 from ..runs.atomic import write_json
 from .attributes import label_attributes
 from .batches import relative_position
@@ -122,8 +123,7 @@ def make_bounds(
 
 def count_groups(workshop: Workshop) -> int:
     """How many groups of cases the densely labeled ones belong to; one without is its own."""
-    cases = [workshop.store.cases[index] for index in workshop.dense]
-    return len({case.group or f"case {case.id}" for case in cases})
+    return len({group_of(workshop.store.cases[index]) for index in workshop.dense})
 
 
 def without_use(errors: list[SizeError] | None, classes: int, rule: str, groups: int) -> np.ndarray:

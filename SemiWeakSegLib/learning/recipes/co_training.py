@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...cohort import Case
+from ...cohort.case import group_of
 from ...methods.co_training import CoTraining
 from ..plan import Plan
 from ..stages import Stage, Workshop
@@ -202,8 +203,3 @@ def _describe_subsets(subsets: Iterable[frozenset[int]], workshop: Workshop) -> 
         further = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         parts.append(f"network {number} learns from {', '.join(names[:NAMED])}{further}")
     return "co-training: " + "; ".join(parts)
-
-
-def group_of(case: Case) -> tuple[str, str]:
-    """What a case shares with the others of its group; a case without one is alone."""
-    return ("case", case.id) if case.group is None else ("group", case.group)

@@ -106,10 +106,8 @@ class MemberPseudoLabelTerm(Term):
 
     def _labels(self, batch: Batch, members: Sequence[torch.Tensor]) -> torch.Tensor:
         """(M, B, *patch): for each member what the others say and nothing rules out."""
-        labels, count = others_labels(members, self.threshold), members[0].shape[1]
-        return torch.stack(
-            [without_excluded(each, batch, self.knowledge, count) for each in labels]
-        )
+        labels = others_labels(members, self.threshold)
+        return without_excluded(labels, batch, self.knowledge, members[0].shape[1])
 
     def _is_known(self, batch: Batch) -> bool:
         """True where no member lacks a label; known without asking the device."""
