@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from SemiWeakSegLib.methods import METHODS, TERMS, SegmentationSettings, Settings  # noqa: E402
 from SemiWeakSegLib.methods.inference import INFERENCES  # noqa: E402
-from SemiWeakSegLib.methods.menu import REQUIREMENTS, by_family  # noqa: E402
+from SemiWeakSegLib.methods.menu import REQUIREMENTS, by_family, usual_weight_text  # noqa: E402
 from SemiWeakSegLib.methods.segmentation import FAMILIES  # noqa: E402
 
 PAGES = {
@@ -126,7 +126,7 @@ def _terms() -> str:
     rows = []
     for family, terms in by_family(TERMS).items():
         rows.append((f"**{FAMILIES[family]}**", "", ""))
-        rows += [(f"`{term.name}`", term.summary, f"{term.default_weight:g}") for term in terms]
+        rows += [(f"`{term.name}`", term.summary, usual_weight_text(term)) for term in terms]
     return _table(("term", "what it does", "weight unless given"), rows)
 
 

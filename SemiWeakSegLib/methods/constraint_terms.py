@@ -52,10 +52,9 @@ class SizeTerm(SizeSources, WholeImageTerm):
     penalty: str = setting("proportion", PENALTY_HELP, choices=PENALTIES)
     ramp: float = setting(0.3, RAMP_HELP, minimum=0.0, maximum=1.0)
 
-    @property
-    def usual_weight(self) -> float:
-        """That on volumes: the weight of a term is chosen before the cohort is known."""
-        return usual_size_weight(self.penalty, 3)
+    def usual_weight(self, dimensions: int) -> float:
+        """That of the form of the penalty, on slices or volumes."""
+        return usual_size_weight(self.penalty, dimensions)
 
 
 @dataclass(frozen=True)

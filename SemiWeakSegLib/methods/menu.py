@@ -29,7 +29,7 @@ from SemiWeakSegLib.methods.teachers import (
     TemporalEnsembling,
     UncertaintyTeacher,
 )
-from SemiWeakSegLib.methods.term import TEACHERS
+from SemiWeakSegLib.methods.term import TEACHERS, TermSettings
 from SemiWeakSegLib.methods.terms import TERMS, TermRequest
 
 K = TypeVar("K", bound=type)
@@ -230,11 +230,17 @@ def describe(width: int = 96) -> str:
     for family, terms in by_family(TERMS).items():
         lines += [f"== {FAMILIES[family]} ==", ""]
         for term in terms:
-            title = f"{term.title}, weight {term.default_weight:g} unless given"
+            title = f"{term.title}, weight {usual_weight_text(term)} unless given"
             lines += _heading(term.name, title, term.summary, width)
             lines += [_row(each, width) for each in term.descriptions()]
             lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def usual_weight_text(term: type[TermSettings]) -> str:
+    """The weight where none is given: "65 (655 on slices)"."""
+    slices, volumes = (term().usual_weight(dimensions) for dimensions in (2, 3))
+    return f"{volumes:g}" if slices == volumes else f"{volumes:g} ({slices:g} on slices)"
 
 
 def as_json() -> dict[str, Any]:

@@ -31,9 +31,8 @@ class TermSettings(Settings):
         """What curves call it; a run has one of a kind. Another form may be another kind."""
         return self.name
 
-    @property
-    def usual_weight(self) -> float:
-        """The weight that is taken where none is given; of another form it may be another."""
+    def usual_weight(self, dimensions: int) -> float:
+        """The weight where none is given, on slices (2) or volumes (3); forms may differ in it."""
         return self.default_weight
 
     @property

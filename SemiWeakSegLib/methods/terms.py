@@ -94,11 +94,19 @@ TERMS: dict[str, type[TermSettings]] = {
 
 @dataclass(frozen=True)
 class TermRequest:
-    """A term that the user added: its name, its final weight and its settings."""
+    """A term that the user added: its name, its final weight and its settings.
+
+    ``weight`` None: nobody chose one, and it is the usual one on the slices or volumes of the plan.
+    """
 
     name: str
-    weight: float
+    weight: float | None
     settings: TermSettings
+
+    def weight_on(self, dimensions: int) -> float:
+        """The weight in a training on slices (2) or volumes (3)."""
+        usual = self.settings.usual_weight(dimensions)
+        return usual if self.weight is None else self.weight
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them back."""
@@ -112,15 +120,17 @@ class TermRequest:
             for name, value in self.settings.to_dict().items()
             if value != defaults[name]
         ]
-        return f"{self.name}:{self.weight:g}{''.join(changed)}"
+        weight = "" if self.weight is None else f":{self.weight:g}"
+        return f"{self.name}{weight}{''.join(changed)}"
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TermRequest:
         """Raises SettingsError for an unknown term, a bad weight or bad settings."""
         term = get_term(str(values.get("name", "")))
         settings = term.from_dict(values.get("settings", {}))
-        weight = values.get("weight", settings.usual_weight)
-        return cls(term.name, _checked_weight(term.name, weight), settings)
+        weight = values.get("weight")
+        checked = None if weight is None else _checked_weight(term.name, weight)
+        return cls(term.name, checked, settings)
 
 
 def get_term(name: str) -> type[TermSettings]:
@@ -146,9 +156,9 @@ def parse_term(text: str) -> TermRequest:
         settings = settings.with_assignments(assignments)
     except SettingsError as error:
         problems.extend(f"term {term.name}: {problem}" for problem in error.problems)
-    weight = settings.usual_weight
+    weight = None
     try:
-        weight = _checked_weight(term.name, weight_text if has_weight else weight)
+        weight = _checked_weight(term.name, weight_text) if has_weight else None
     except SettingsError as error:
         problems.extend(error.problems)
     if problems:

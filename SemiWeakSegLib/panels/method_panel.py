@@ -129,6 +129,7 @@ class MethodPanel(VTKObservationMixin):
         self.recommendation.show(summary, self.selections)
         self.menu.showSummary(summary, self.recommendation.method)
         self.menu.choose(self.selections.method)
+        self.terms.setDimensions(self._dimensions())
         self.sizeBounds.refresh()
         self.kernel.refresh()
         self._showNotes()
@@ -163,6 +164,13 @@ class MethodPanel(VTKObservationMixin):
         if key == "dimensions" and summary is not None and summary.dimension == 2:
             return 2
         return self.plan.valueOf(key)
+
+    def _dimensions(self) -> int:
+        """2 where slices are learned from, 3 where volumes, as far as that is known."""
+        planned, summary = self._planned("dimensions"), self._summary()
+        if planned in (2, 3):
+            return planned
+        return 2 if summary is not None and summary.sliced else 3
 
     def _onStudy(self, *_arguments: Any) -> None:
         self._forgetPlan()
@@ -249,6 +257,7 @@ class MethodPanel(VTKObservationMixin):
 
     def _onPlanMade(self, lines: list[dict[str, Any]], notes: list[str]) -> None:
         self.plan.showPlan(lines)
+        self.terms.setDimensions(self._dimensions())
         self.kernel.refresh()
         text = [_("This is how it will be trained."), *map(libraryText, notes)]
         self.ui.planStatusLabel.text = "\n".join(text)

@@ -48,7 +48,7 @@ class RecommendationRow:
         self._label.text = _("<b>Recommended: {title}.</b> {reason}").format(
             title=titleOf(found), reason=html.escape(libraryText(found.reason))
         )
-        changes = changesOf(found)
+        changes = changesOf(found, 2 if summary.sliced else 3)
         if isChosen(found, chosen):
             self._button.enabled = False
             self._button.toolTip = _("It is chosen")
@@ -67,15 +67,18 @@ def titleOf(found: Recommendation) -> str:
     return " + ".join(libraryText(title) for title in titles)
 
 
-def changesOf(found: Recommendation) -> list[str]:
-    """What is set and added beside the choice of the method, a line each."""
+def changesOf(found: Recommendation, dimensions: int) -> list[str]:
+    """What is set and added beside the choice of the method, a line each.
+
+    ``dimensions``: 2 where slices are learned from, 3 where volumes.
+    """
     lines = [
         _("{setting}: {value}").format(setting=settingLabel(name), value=value)
         for name, value in found.settings.items()
     ]
     return lines + [
         _("with the term {title}, weight {weight:g}").format(
-            title=libraryText(TERMS[term.name].title), weight=term.weight
+            title=libraryText(TERMS[term.name].title), weight=term.weight_on(dimensions)
         )
         for term in found.terms
     ]

@@ -34,7 +34,9 @@ PLAN_LINES = (
 class Selections:
     """The chosen method, each method's changed settings, extra terms and plan overrides.
 
-    `notes` holds one sentence for each thing in the scene that could not be used.
+    A term's weight is None where nobody chose one: it is the usual one of its settings and of the
+    plan's dimensions. `notes` holds one sentence for each thing in the scene that could not be
+    used.
     """
 
     method: str = Supervised.name
@@ -105,20 +107,18 @@ def _readTerm(term: Any, found: Selections) -> None:
         return
     values = term.get("settings", {})
     settings = _knownSettings(TERMS[name], values if isinstance(values, dict) else {}, found.notes)
-    usual = usualWeight(name, settings)
-    weight = term.get("weight", usual)
+    weight = None
     try:
-        TermRequest.from_dict({"name": name, "weight": weight})
+        weight = TermRequest.from_dict({"name": name, "weight": term.get("weight")}).weight
     except SettingsError as error:
         found.notes.append(str(error))
-        weight = usual
-    found.terms.append({"name": name, "weight": float(weight), "settings": settings})
+    found.terms.append({"name": name, "weight": weight, "settings": settings})
 
 
-def usualWeight(name: str, settings: dict[str, Any]) -> float:
-    """The weight of a term with these settings where nobody chose one."""
+def usualWeight(name: str, settings: dict[str, Any], dimensions: int) -> float:
+    """The weight of a term with these settings where nobody chose one, on slices or volumes."""
     try:
-        return TERMS[name].from_dict(settings).usual_weight
+        return TERMS[name].from_dict(settings).usual_weight(dimensions)
     except SettingsError:  # settings that do not go together, said elsewhere
         return TERMS[name].default_weight
 

@@ -26,6 +26,7 @@ class TermRow:
     def __init__(
         self,
         term: dict[str, Any],
+        dimensions: int,
         onChanged: Callable[[], None],
         onRemoved: Callable[[str], None],
         kernel: KernelView,
@@ -33,6 +34,8 @@ class TermRow:
         kind = TERMS[term["name"]]
         self.name = kind.name
         self._onChanged = onChanged
+        self._dimensions = dimensions
+        self._isChosen = term["weight"] is not None
         self.widget = qt.QGroupBox()
         self.widget.title = libraryText(kind.title)
         self.widget.objectName = f"term_{kind.name}"
@@ -47,8 +50,9 @@ class TermRow:
         self.weight.maximum = LARGEST_WEIGHT
         self.weight.setStepType(qt.QDoubleSpinBox.AdaptiveDecimalStepType)
         self.weight.setKeyboardTracking(False)
-        self.weight.value = term["weight"]
-        self.weight.connect("valueChanged(double)", lambda _value: onChanged())
+        if self._isChosen:
+            self.weight.value = term["weight"]
+        self.weight.connect("valueChanged(double)", self._onWeight)
         self.removeButton = qt.QPushButton(_("Remove"))
         self.removeButton.objectName = f"term_{kind.name}_remove"
         self.removeButton.toolTip = _("Train without this term")
@@ -73,25 +77,35 @@ class TermRow:
         self.settingsBox.collapsed = not term["settings"]
         layout.addWidget(self.settingsBox)
 
+    def setDimensions(self, dimensions: int) -> None:
+        """Whether slices (2) or volumes (3) are learned from: the usual weight may differ."""
+        self._dimensions = dimensions
+        self._showUsual()
+
     def _showUsual(self) -> None:
-        self._usual = usualWeight(self.name, self.form.values)
+        """A weight that nobody chose is what is usual."""
+        usual = usualWeight(self.name, self.form.values, self._dimensions)
         self.weight.toolTip = _(
             "How much this term counts beside the supervised loss; usual: {weight:g}"
-        ).format(weight=self._usual)
+        ).format(weight=usual)
+        if not self._isChosen:
+            wasBlocked = self.weight.blockSignals(True)
+            self.weight.value = usual
+            self.weight.blockSignals(wasBlocked)
+
+    def _onWeight(self, _value: float) -> None:
+        self._isChosen = True
+        self._onChanged()
 
     def _onSettings(self) -> None:
-        """A weight that nobody chose follows what is usual with the settings."""
-        isUsual = self.weight.value == self._usual
         self._showUsual()
-        if isUsual and self.weight.value != self._usual:
-            self.weight.value = self._usual  # tells of the change
-        else:
-            self._onChanged()
+        self._onChanged()
 
     @property
     def value(self) -> dict[str, Any]:
-        """The term as the parameter node keeps it."""
-        return {"name": self.name, "weight": self.weight.value, "settings": self.form.values}
+        """The term as the parameter node keeps it: without a weight where nobody chose one."""
+        weight = self.weight.value if self._isChosen else None
+        return {"name": self.name, "weight": weight, "settings": self.form.values}
 
 
 class TermsList:
@@ -103,6 +117,7 @@ class TermsList:
         self.onChanged = onChanged
         self._kernel = kernel
         self._method = ""
+        self._dimensions = 3
         self.rows: dict[str, TermRow] = {}
         self._layout = qt.QVBoxLayout(container)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -129,6 +144,13 @@ class TermsList:
             self._method = name
             self._fillBox()
 
+    def setDimensions(self, dimensions: int) -> None:
+        """Slices (2) or volumes (3), which usual weights may depend on."""
+        if dimensions != self._dimensions:
+            self._dimensions = dimensions
+            for row in self.rows.values():
+                row.setDimensions(dimensions)
+
     def setTerms(self, terms: list[dict[str, Any]]) -> None:
         """Show these terms and no others."""
         for name in list(self.rows):
@@ -141,7 +163,7 @@ class TermsList:
         """Add a term with its usual weight and settings."""
         if name in self.rows:
             return
-        self._show({"name": name, "weight": TERMS[name].default_weight, "settings": {}})
+        self._show({"name": name, "weight": None, "settings": {}})
         self._fillBox()
         self.onChanged()
 
@@ -152,7 +174,7 @@ class TermsList:
         self.onChanged()
 
     def _show(self, term: dict[str, Any]) -> None:
-        row = TermRow(term, self.onChanged, self.remove, self._kernel)
+        row = TermRow(term, self._dimensions, self.onChanged, self.remove, self._kernel)
         self.rows[row.name] = row
         self._layout.addWidget(row.widget)
 

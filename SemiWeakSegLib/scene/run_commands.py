@@ -148,7 +148,7 @@ def _option(name: str, values: Iterable[str]) -> list[str]:
 
 
 def _term(term: Mapping[str, Any]) -> str:
-    weight = f":{term['weight']!r}" if "weight" in term else ""
+    weight = "" if term.get("weight") is None else f":{term['weight']!r}"
     settings = term.get("settings", {})
     return ",".join([f"{term['name']}{weight}", *(f"{k}={_text(v)}" for k, v in settings.items())])
 

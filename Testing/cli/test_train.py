@@ -79,7 +79,7 @@ class TestNewRun:
         assert request.settings["ramp"] == 0.0
         assert [(term["name"], term["weight"]) for term in request.terms] == [
             ("entropy", 0.3),
-            ("size", 65.0),
+            ("size", None),  # that of the plan's dimensions
         ]
         assert request.terms[1]["settings"]["ramp"] == 0.2
         assert request.plan == {"patch_size": [4, 16, 16]}

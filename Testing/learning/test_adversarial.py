@@ -88,7 +88,7 @@ def step_of(store, labeled=DENSE, *, unlabeled=UNLABELED_CASE, progress=1.0, see
 
 
 def started(settings, store, said=None, weight=1.0, **kept):
-    term = make_term(TermRequest(settings.name, weight, settings))
+    term = make_term(TermRequest(settings.name, weight, settings), dimensions=2)
     term.start(context_of(store, said, **kept))
     return term
 
@@ -362,7 +362,7 @@ class TestBoth:
             terms[0].after_step(step)
         save_tensors(tmp_path / "state.pt", {"terms": [terms[0].state_dict()]})
         torch.manual_seed(5)
-        terms.append(make_term(TermRequest(name, 1.0, settings)))
+        terms.append(make_term(TermRequest(name, 1.0, settings), dimensions=2))
         terms[1].start(context_of(store))
         terms[1].load_state_dict(load_tensors(tmp_path / "state.pt")["terms"][0])
         values = []
@@ -390,8 +390,8 @@ class TestBoth:
         assert calls == ["copied", True]
 
     def test_method_and_term_have_the_same_settings_and_defaults(self, name, store):
-        request = get(name)().request()
-        assert request == parse_term(name)
+        added = parse_term(name)
+        assert get(name)().request() == replace(added, weight=added.weight_on(2))
 
     def test_a_critic_must_be_limited(self, name, store):
         settings = replace(parse_term(name).settings, criterion="wasserstein", gradient_penalty=0.0)

@@ -44,27 +44,34 @@ class TestTeachersAreKnownBeforehand:
     @pytest.mark.parametrize("name", list(TERMS))
     def test_by_default(self, name):
         settings = TERMS[name]()
-        made = make_term(TermRequest(name, 1.0, settings))
+        made = make_term(TermRequest(name, 1.0, settings), dimensions=2)
         assert made.teacher == settings.learns_from
 
     @pytest.mark.parametrize(("name", "choice"), TEACHERS)
     def test_for_every_choice(self, name, choice):
         settings = TERMS[name](teacher=choice)
-        assert make_term(TermRequest(name, 1.0, settings)).teacher == settings.learns_from
+        made = make_term(TermRequest(name, 1.0, settings), dimensions=2)
+        assert made.teacher == settings.learns_from
 
     @pytest.mark.parametrize(
         "method", [each for each in METHODS.values() if issubclass(each, TermMethod)]
     )
     def test_of_methods_of_one_term(self, method):
-        assert make_term(method().request()).teacher == method().learns_from
+        assert make_term(method().request(), dimensions=2).teacher == method().learns_from
+
+
+def workshop_of(unlabeled, dimensions=3, emit=lambda kind, **fields: None):
+    """What `make_stages` asks of a workshop when the method's own recipe is another's."""
+    plan = SimpleNamespace(dimensions=dimensions)
+    return SimpleNamespace(unlabeled=unlabeled, plan=plan, emit=emit)
 
 
 def test_cases_that_a_former_stage_labeled_are_not_unlabeled_to_a_term(monkeypatch):
     """Seeds of image tags make them learn as annotated ones: they must not come twice."""
     own = Stage("segment", 1.0, {"name": "unet"}, list, labeled=[0, 1], unlabeled=[2])
     monkeypatch.setitem(recipes.RECIPES, Supervised, lambda settings, workshop: [own])
-    workshop = SimpleNamespace(unlabeled=[1, 2], emit=lambda kind, **fields: None)
-    (stage,) = recipes.make_stages(Supervised(), [parse_term("mean_teacher")], workshop)
+    extra = [parse_term("mean_teacher")]
+    (stage,) = recipes.make_stages(Supervised(), extra, workshop_of([1, 2]))
     assert stage.unlabeled == [2]
 
 
@@ -72,9 +79,21 @@ def test_a_setting_that_was_changed_for_nothing_is_a_warning(monkeypatch):
     own = Stage("segment", 1.0, {"name": "unet"}, list, labeled=[0, 1])
     monkeypatch.setitem(recipes.RECIPES, Supervised, lambda settings, workshop: [own])
     told = []
-    workshop = SimpleNamespace(unlabeled=[2], emit=lambda kind, **fields: told.append(fields))
+    workshop = workshop_of([2], emit=lambda kind, **fields: told.append(fields))
     recipes.make_stages(Supervised(), [parse_term("crf:1,gate_mm=3")], workshop)
     assert ["gate_mm=3.0 does nothing" in each["message"] for each in told] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "dimensions", "weight"),
+    [("size", 2, 655.0), ("size", 3, 65.0), ("size:7", 2, 7.0), ("entropy", 2, 0.1)],
+)
+def test_a_weight_that_nobody_chose_is_that_of_the_plan(monkeypatch, text, dimensions, weight):
+    own = Stage("segment", 1.0, {"name": "unet"}, list, labeled=[0])
+    monkeypatch.setitem(recipes.RECIPES, Supervised, lambda settings, workshop: [own])
+    workshop = workshop_of([1], dimensions)
+    (stage,) = recipes.make_stages(Supervised(), [parse_term(text)], workshop)
+    assert [term.weight for term in stage.make_terms()] == [weight]
 
 
 class TestTogether:

@@ -123,7 +123,7 @@ class TestSize:
                 torch.device("cpu"),
                 emit=lambda kind, **fields: events.append((kind, fields["message"])),
             )
-            make_term(settings.parse_term(name)).start(context)
+            make_term(settings.parse_term(name), dimensions=2).start(context)
 
         started_with()
         assert [kind for kind, _ in events] == ["warning"]
@@ -335,7 +335,7 @@ class TestMutualInformation:
 )
 def test_what_a_user_writes_becomes_a_term(text, kind, whole):
     request = settings.parse_term(text)
-    term = make_term(request)
+    term = make_term(request, dimensions=2)
     assert type(term) is kind
     assert request.settings.whole_images is whole
     assert term.uses_unlabeled

@@ -329,8 +329,8 @@ class TestSettings:
         assert len(caught.value.problems) == 1
 
     def test_a_term_says_whom_it_learns_from(self):
-        assert make_term(parse_term("cutmix")).teacher == "ema"
-        assert make_term(parse_term("cutmix:1,teacher=own")).teacher is None
+        assert make_term(parse_term("cutmix"), dimensions=2).teacher == "ema"
+        assert make_term(parse_term("cutmix:1,teacher=own"), dimensions=2).teacher is None
 
 
 @pytest.mark.usefixtures("one_thread", "no_report")

@@ -74,7 +74,7 @@ def step_on(store, case, value=2):
     ("case", "value", "learned"), [(TAGGED, 2, False), (TAGGED, 1, True), (BARE, 2, True)]
 )
 def test_a_class_that_is_absent_is_not_learned(store, tmp_path, text, case, value, learned):
-    term = make_term(parse_term(text))
+    term = make_term(parse_term(text), dimensions=2)
     augmentation = make_augmentation("none", store.plan)
     term.start(StageContext(store.plan, store, tmp_path, CPU, augmentation=augmentation))
     step = step_on(store, case, value)

@@ -127,7 +127,11 @@ def test_a_term_is_worked_out_there_without_waiting(store, text, tmp_path, monke
     (products / "sizes.json").write_text(
         json.dumps({"bounds": {"unlabeled": [[[1, 2], [3, None]]]}})
     )
-    term = SupervisedTerm(on="all") if text == "supervised" else make_term(parse_term(text))
+    term = (
+        SupervisedTerm(on="all")
+        if text == "supervised"
+        else make_term(parse_term(text), dimensions=2)
+    )
     # What the dense case says nothing of.
     classes = [SegmentClass(1, "one"), SegmentClass(2, "two", size_bounds=(1.0, 9.0))]
     augmentation = Augmentation(None, QUIET, QUIET)
@@ -157,7 +161,7 @@ def test_boxes_are_learned_there_without_waiting(dimensions, name, tmp_path):
         batch = draw(store, [0], seed, annotated=True)
         logits = torch.zeros(3, 3, *plan.patch_size, device=META, requires_grad=True)
         step = Step(1.0, batch, None, logits, None, torch.nn.Identity(), None, torch.Generator())
-        term = make_term(parse_term(name))
+        term = make_term(parse_term(name), dimensions=2)
         term.start(StageContext(plan, store, tmp_path, META))
         value = term(step)
         assert value.device.type == "meta"

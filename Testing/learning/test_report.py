@@ -29,6 +29,7 @@ from SemiWeakSegLib.learning.report.markup import clock, escape, plain, table
 from SemiWeakSegLib.learning.report.pictures import choose_cases
 from SemiWeakSegLib.learning.report.record import ANNOTATED, read_record
 from SemiWeakSegLib.learning.report.slices import choose_view, window_around
+from SemiWeakSegLib.methods import parse_term
 from SemiWeakSegLib.runs import EventLog, RunFolder, RunRequest
 
 CLASSES = [SegmentClass(1, "cavity", (0.9, 0.3, 0.2)), SegmentClass(2, "wall & <rim>")]
@@ -127,7 +128,13 @@ def log_training(run: RunFolder) -> None:
 
 
 def make_run(tmp_path: Path, cohort: Cohort, state: str = "finished") -> RunFolder:
-    request = RunRequest(method="curriculum_size", settings={"gamma": 0.2}, steps=400, seed=3)
+    request = RunRequest(
+        method="curriculum_size",
+        settings={"gamma": 0.2},
+        terms=[parse_term(text).to_dict() for text in ("size", "entropy:0.375")],
+        steps=400,
+        seed=3,
+    )
     run = RunFolder.create(tmp_path / "run", request)
     cohort.save(run.cohort_path)
     run.write_json("plan.json", {"dimensions": 3, "spacing": [6.0, 1.2, 1.2], "notes": ["a note"]})
@@ -228,6 +235,10 @@ class TestCompleteRun:
 
     def test_no_note_on_synthetic_data(self, complete):
         assert "Synthetic" not in Page(complete.report / "report.html").source
+
+    def test_terms_have_the_weight_they_were_trained_with(self, complete):
+        words = Page(complete.report / "report.html").words
+        assert re.search(r"settings size 65\b.* entropy 0.375\b", words)
 
     def test_again_gives_the_same_page(self, complete):
         before = (complete.report / "report.html").read_bytes()

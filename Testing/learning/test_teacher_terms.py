@@ -62,7 +62,7 @@ def step_of(store, labeled=0, unlabeled=2, *, progress=1.0, seed=0, teacher=None
 
 
 def started(store, text, folder, augmentation="standard"):
-    term = make_term(parse_term(text))
+    term = make_term(parse_term(text), dimensions=2)
     amount = make_augmentation(augmentation, store.plan)
     term.start(StageContext(store.plan, store, folder, torch.device("cpu"), augmentation=amount))
     return term
@@ -118,13 +118,15 @@ class TestMeanTeacher:
         assert step.labeled_logits.grad is None
 
     def test_weight_follows_its_ramp(self, store, tmp_path):
-        term = make_term(parse_term("mean_teacher:0.2,ramp=0.5"))
+        term = make_term(parse_term("mean_teacher:0.2,ramp=0.5"), dimensions=2)
         assert term.weight_at(0.25) == pytest.approx(0.2 * math.exp(-5 / 4))
         assert term.weight_at(0.6) == 0.2
 
     def test_takes_a_strong_view_where_wished(self):
-        assert not make_term(parse_term("mean_teacher:1,strong_view=false")).uses_strong_view
-        assert make_term(parse_term("mean_teacher")).uses_strong_view
+        assert not make_term(
+            parse_term("mean_teacher:1,strong_view=false"), dimensions=2
+        ).uses_strong_view
+        assert make_term(parse_term("mean_teacher"), dimensions=2).uses_strong_view
 
 
 def simplex(classes, count=200_000):
@@ -269,7 +271,7 @@ class TestTemporalEnsembling:
 
     def test_says_what_space_it_needs(self, store, tmp_path, monkeypatch):
         said = []
-        term = make_term(parse_term("temporal_ensembling"))
+        term = make_term(parse_term("temporal_ensembling"), dimensions=2)
         context = StageContext(
             store.plan,
             store,
@@ -302,7 +304,7 @@ class TestTemporalEnsembling:
                 emit=lambda kind, **fields: said.append(fields),
                 processes=processes,
             )
-            make_term(parse_term(text)).start(context)
+            make_term(parse_term(text), dimensions=2).start(context)
         marked = sum(entry.annotated for entry in store.entries)
         assert 0 < marked < len(store.entries)
         assert f"maps of {len(store.entries) - marked} case" in said[0]["message"]
@@ -335,7 +337,7 @@ class TestTemporalEnsembling:
     def test_another_process_clears_up_only_its_own(self, store, tmp_path):
         terms = []
         for rank in (0, 1):
-            term = make_term(parse_term("temporal_ensembling"))
+            term = make_term(parse_term("temporal_ensembling"), dimensions=2)
             cpu = torch.device("cpu")
             term.start(StageContext(store.plan, store, tmp_path / "maps", cpu, rank=rank))
             term(step_of(store))

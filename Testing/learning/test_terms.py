@@ -215,7 +215,7 @@ class TestStep:
         teacher = Teacher(1, 3, 1).eval().requires_grad_(False)
         step = step_of(store, labeled=1, teacher=teacher)
         for text in ("cutmix", "transformation", "ict", "pseudo_label:1,teacher=ema"):
-            term = make_term(parse_term(text))
+            term = make_term(parse_term(text), dimensions=2)
             term.start(context_of(store, tmp_path / "products"))
             assert term(step).requires_grad
         assert len(asked) == 2
@@ -454,7 +454,7 @@ class TestSizeRegression:
 )
 def test_what_a_user_writes_becomes_a_term(text, kind):
     request = settings.parse_term(text)
-    term = make_term(request)
+    term = make_term(request, dimensions=2)
     assert type(term) is kind
-    assert term.weight == request.weight
+    assert term.weight == request.weight_on(2)
     assert term.ramp == request.settings.ramp

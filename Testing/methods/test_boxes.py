@@ -35,4 +35,4 @@ def test_both_ways_to_bound_boxes_have_one_set_of_usual_shares():
 
 def test_the_term_is_addable():
     assert parse_term("boxes:2,size_low=0.3,size_high=none").settings.size_low == 0.3
-    assert parse_term("candidates").weight == Boxes().candidates_weight == 0.1
+    assert parse_term("candidates").weight_on(3) == Boxes().candidates_weight == 0.1

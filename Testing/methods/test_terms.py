@@ -21,24 +21,27 @@ class TestParse:
         assert parse_term("entropy:0.1") == TermRequest("entropy", 0.1, EntropyTerm())
 
     def test_the_weight_may_be_left_out(self):
-        weights = {name: parse_term(name).weight for name in TERMS}
+        weights = {name: parse_term(name).weight_on(3) for name in TERMS}
         assert weights == {name: term.default_weight for name, term in TERMS.items()}
         assert weights["crf"] == 3.0
+        assert {parse_term(name).weight for name in TERMS} == {None}
 
     @pytest.mark.parametrize(
-        ("text", "weight"),
+        ("text", "slices", "volumes"),
         [
-            ("size", 65.0),
-            ("size,penalty=log_barrier", 0.05),
-            ("size,penalty=relative", 0.05),
-            ("size:2,penalty=relative", 2.0),
+            ("size", 655.0, 65.0),
+            ("size,penalty=log_barrier", 0.05, 0.05),
+            ("size,penalty=relative", 0.05, 0.05),
+            ("size:2,penalty=relative", 2.0, 2.0),
+            ("size:65", 65.0, 65.0),
+            ("crf", 3.0, 3.0),
         ],
     )
-    def test_the_usual_weight_is_that_of_the_form(self, text, weight):
+    def test_the_usual_weight_is_that_of_the_form_and_the_dimensions(self, text, slices, volumes):
         term = parse_term(text)
-        assert term.weight == weight
-        bare = {"name": "size", "settings": term.settings.to_dict()}
-        assert TermRequest.from_dict(bare).weight == (weight if ":" not in text else 0.05)
+        assert (term.weight_on(2), term.weight_on(3)) == (slices, volumes)
+        assert parse_term(term.to_text()) == term
+        assert TermRequest.from_dict(json.loads(json.dumps(term.to_dict()))) == term
 
     def test_settings_follow_after_commas(self):
         term = parse_term("crf:2,sigma_space_mm=10,form=quadratic")

@@ -28,7 +28,7 @@ from ...methods.teachers import MeanTeacher, TemporalEnsembling, UncertaintyTeac
 from ...methods.terms import TermRequest
 from ..plan import Plan, make_plan
 from ..stages import Stage, Workshop
-from ..terms import make_term
+from ..terms import Term, make_term
 from .boxes import boxes
 from .co_training import co_training, describe_members
 from .constrained import constrained
@@ -102,8 +102,12 @@ def make_stages(
     stages = RECIPES[type(settings)](settings, workshop)
     final = stages[-1]
     own_terms = final.make_terms
-    final.make_terms = lambda: own_terms() + [make_term(request) for request in extra]
-    own, added = own_terms(), [make_term(request) for request in extra]
+
+    def extra_terms() -> list[Term]:
+        return [make_term(request, workshop.plan.dimensions) for request in extra]
+
+    final.make_terms = lambda: own_terms() + extra_terms()
+    own, added = own_terms(), extra_terms()
     for sentence in idle_settings(settings, extra) + idle_terms(extra, len(workshop.unlabeled)):
         workshop.emit("warning", message=sentence)
     if any(term.uses_unlabeled for term in added):

@@ -15,7 +15,7 @@ def one_term(settings: TermMethod, workshop: Workshop) -> list[Stage]:
         segmenter(
             settings,
             workshop,
-            lambda: [supervision(settings), make_term(request)],
+            lambda: [supervision(settings), make_term(request, workshop.plan.dimensions)],
             unlabeled=workshop.unlabeled,
         )
     ]

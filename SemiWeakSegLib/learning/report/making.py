@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...methods import SettingsError, get
+from ...methods import SettingsError, TermRequest, get
 from ..plan_lines import PLAN_MEANINGS
 from .markup import (
     MISSING,
@@ -214,10 +214,21 @@ def _settings(record: RunRecord) -> Markup:
 
 def _terms(record: RunRecord) -> Markup:
     rows = [
-        (term.get("name"), plain(term.get("weight")), plain(term.get("settings") or {}))
+        (term.get("name"), plain(_weight(term, record)), plain(term.get("settings") or {}))
         for term in record.request.get("terms") or []
     ]
     return table(("term", "weight", "settings"), rows)
+
+
+def _weight(term: dict[str, Any], record: RunRecord) -> Any:
+    """The weight that was trained with: the usual one where nobody chose one."""
+    dimensions = record.plan.get("dimensions")
+    if term.get("weight") is not None or dimensions not in (2, 3):
+        return term.get("weight")
+    try:
+        return TermRequest.from_dict(term).weight_on(dimensions)
+    except SettingsError:  # of another version
+        return None
 
 
 def _plan(record: RunRecord) -> Markup:

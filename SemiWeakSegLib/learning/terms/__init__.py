@@ -54,9 +54,9 @@ _TERMS = {
 }
 
 
-def make_term(request: settings.TermRequest) -> Term:
-    """The term a user or a recipe asked for."""
-    return _TERMS[type(request.settings)](request.settings, request.weight)
+def make_term(request: settings.TermRequest, dimensions: int) -> Term:
+    """The term a user or a recipe asked for, in a training on slices (2) or volumes (3)."""
+    return _TERMS[type(request.settings)](request.settings, request.weight_on(dimensions))
 
 
 __all__ = [

@@ -336,18 +336,32 @@ class TestTerms:
         penalty.setCurrentIndex(2)
         assert (penalty.currentText, row.weight.value) == ("log barrier", 0.05)
         assert "usual: 0.05" in row.weight.toolTip
-        assert json.loads(node.termsJson)[0]["weight"] == 0.05
+        assert json.loads(node.termsJson)[0]["weight"] is None
         penalty.setCurrentIndex(1)
         assert row.weight.value == 65
         row.weight.value = 7
+        assert json.loads(node.termsJson)[0]["weight"] == 7
         penalty.setCurrentIndex(0)
         assert row.weight.value == 7
+
+    def test_a_weight_that_nobody_chose_follows_the_dimensions_of_the_plan(self, panel, node):
+        panel.terms.add("size")
+        panel.terms.add("entropy")
+        node.planJson = json.dumps({"dimensions": 2})
+        row = panel.terms.rows["size"]
+        assert row.weight.value == 655
+        assert "usual: 655" in row.weight.toolTip
+        row.weight.value = 65
+        node.planJson = json.dumps({"dimensions": "several"})
+        assert panel.terms.rows["size"].weight.value == 65
+        assert panel.request().terms[0]["weight"] == 65
+        assert panel.terms.rows["entropy"].weight.value == 0.1
 
     def test_add_weigh_set_and_remove(self, panel, node):
         panel.ui.termsBox.collapsed = False
         panel.terms.addBox.setCurrentIndex(panel.terms.addBox.findData("entropy") - 1)
         pressDown(panel.terms.addBox)
-        assert json.loads(node.termsJson) == [{"name": "entropy", "weight": 0.1, "settings": {}}]
+        assert json.loads(node.termsJson) == [{"name": "entropy", "weight": None, "settings": {}}]
         row = panel.terms.rows["entropy"]
         row.weight.value = 0.25
         row.form.editors["on"].widget.currentIndex = 2

@@ -77,7 +77,7 @@ class TestPreparing:
         asked = run.read_request()
         assert (asked.method, asked.steps, asked.device) == ("supervised", 3, "cpu")
         assert asked.settings["learning_rate"] == 0.01
-        assert asked.terms[0]["weight"] == 0.1
+        assert asked.terms[0]["weight"] is None
         assert asked.plan == {"patch_size": [8, 8]}
         assert Cohort.load(run.cohort_path) == study.cohort
         assert study.cohort.path == study.path
@@ -195,7 +195,10 @@ class TestCommands:
     def test_the_plan_follows_settings_terms_and_overrides(self, study):
         asked = request(
             settings={"learning_rate": 0.01, "augmentation": "light", "patience": 2},
-            terms=[{"name": "crf", "weight": 0.5, "settings": {"on": "all"}}],
+            terms=[
+                {"name": "crf", "weight": 0.5, "settings": {"on": "all"}},
+                {"name": "entropy", "weight": None, "settings": {}},
+            ],
             plan={"patch_size": [16, 16], "dimensions": 2},
         )
         done = self.call(training.planCommand(study, asked))
