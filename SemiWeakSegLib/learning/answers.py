@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .batches import Batch
-from .inference import autocast
+from .short_floats import autocast
 from .view_ensemble import ViewEnsemble
 
 Answers = tuple[torch.Tensor, torch.Tensor | None]

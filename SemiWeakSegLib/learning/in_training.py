@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .inference import half_type
 from .processes import Processes
+from .short_floats import half_type
 from .teacher import make_average
 
 GRADIENT_NORM = 12.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 
 import torch
@@ -10,36 +9,11 @@ from monai.inferers import sliding_window_inference
 from torch import nn
 
 from .plan import Plan
+from .short_floats import autocast
 
 OVERLAP = 0.5
 # Above this many numbers the stitched scores are kept in the computer's memory.
 DEVICE_NUMBERS = 3e8
-
-
-def half_type(device: torch.device) -> torch.dtype:
-    """The short floats a device computes fast with: bfloat16, float16 on older GPUs, else float32.
-
-    GPUs before 2020 only imitate bfloat16, slower than float32, as do most processors.
-    """
-    if device.type == "cpu":
-        return torch.bfloat16 if processor_has_bfloat16() else torch.float32
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
-
-
-@functools.cache
-def processor_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself (x86 since about 2021 to 2023)."""
-    # Older versions of torch cannot tell; float32 is right everywhere.
-    found = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """A context in which networks compute with `half_type`."""
-    half = half_type(device)
-    return torch.autocast(device.type, half, enabled=half != torch.float32)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import torch
 
 from ..cohort import UNLABELED
 from ..methods.pseudo_label_terms import Confidence
-from .inference import autocast
+from .short_floats import autocast
 
 Teacher = Callable[[torch.Tensor], torch.Tensor]
 """A network, or any other function from images (B, C, *patch) to logits (B, K, *patch)."""

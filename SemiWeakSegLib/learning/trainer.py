@@ -13,11 +13,11 @@ from .answers import answers_to
 from .batches import Batch, make_augmentation
 from .budget import Budget, StageClock
 from .in_training import InTraining, Losses
-from .inference import autocast
 from .networks import build_network, on_device
 from .processes import Processes
 from .saved_model import save_tensors
 from .schedules import cosine_rate
+from .short_floats import autocast
 from .stages import FINAL_STAGE, Stage, Workshop
 from .step_batches import StepBatches
 from .terms import StageContext, Step, Term

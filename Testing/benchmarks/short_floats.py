@@ -11,14 +11,15 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
 import torch
 from step_cost import timed
 from torch.nn.functional import cross_entropy
 
-from SemiWeakSegLib.learning.inference import half_type
 from SemiWeakSegLib.learning.networks import build_network, on_device
+from SemiWeakSegLib.learning.short_floats import autocast, half_type
 
 CPU = torch.device("cpu")
 NETWORKS = {
@@ -43,7 +44,7 @@ def ratios(shape: tuple[int, ...], batch: int, channels: list[int], rounds: int)
     image, label = torch.randn(batch, 1, *shape), torch.randint(0, 3, (batch, *shape))
 
     def scores(short: bool) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=short):
+        with autocast(CPU) if short else nullcontext():
             return network(image).float()
 
     calls: dict[str, Callable[[bool], object]] = {

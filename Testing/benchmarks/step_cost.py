@@ -23,11 +23,11 @@ import torch
 from SemiWeakSegLib.cohort import Case, Cohort, SegmentClass
 from SemiWeakSegLib.cohort.images import Geometry, write_label, write_scalar
 from SemiWeakSegLib.learning.budget import Budget
-from SemiWeakSegLib.learning.inference import autocast
 from SemiWeakSegLib.learning.networks import build_network
 from SemiWeakSegLib.learning.plan import make_plan
 from SemiWeakSegLib.learning.processes import Processes
 from SemiWeakSegLib.learning.recipes import make_stages
+from SemiWeakSegLib.learning.short_floats import autocast
 from SemiWeakSegLib.learning.stages import Stage, Workshop
 from SemiWeakSegLib.learning.store import CaseStore
 from SemiWeakSegLib.learning.trainer import StageTrainer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from SemiWeakSegLib.learning import inference, worker
+from SemiWeakSegLib.learning import short_floats as numbers
+from SemiWeakSegLib.learning import worker
 
 
 @pytest.fixture
@@ -26,10 +27,10 @@ def no_report(monkeypatch):
 @pytest.fixture(autouse=True)
 def full_precision(monkeypatch):
     """float32 on every processor, so that tests find the same everywhere; see `short_floats`."""
-    monkeypatch.setattr(inference, "processor_has_bfloat16", lambda: False)
+    monkeypatch.setattr(numbers, "processor_has_bfloat16", lambda: False)
 
 
 @pytest.fixture
 def short_floats(monkeypatch, full_precision):
     """bfloat16 on every processor: those without instructions for it imitate them."""
-    monkeypatch.setattr(inference, "processor_has_bfloat16", lambda: True)
+    monkeypatch.setattr(numbers, "processor_has_bfloat16", lambda: True)

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from SemiWeakSegLib.learning import inference
-from SemiWeakSegLib.learning.inference import half_type, infer, pad_to, processor_has_bfloat16
+from SemiWeakSegLib.learning.inference import infer, pad_to
 from SemiWeakSegLib.learning.patches import crop
 from Testing.learning.scans import Threshold, make_plan
 
@@ -95,48 +94,6 @@ def test_the_network_sees_the_floor_around_a_small_image():
     assert network.seen[0].shape == (1, 1, 8, 8)
     assert network.seen[0].sum() == 16 - 2 * 48
     assert not network.training
-
-
-def test_gpus_that_only_imitate_bfloat16_get_float16(monkeypatch):
-    for native, expected in ((True, torch.bfloat16), (False, torch.float16)):
-        # Asked with emulation every GPU says yes.
-        monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda emulated=True, native=native: emulated or native
-        )
-        assert half_type(torch.device("cuda")) == expected
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": False, "avx2": True}, torch.float32),
-        ({}, torch.float32),
-    ],
-)
-def test_processors_that_multiply_bfloat16_use_it(monkeypatch, found, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
-    monkeypatch.setattr(inference, "processor_has_bfloat16", processor_has_bfloat16.__wrapped__)
-    assert half_type(CPU) == expected
-
-
-def test_an_older_torch_computes_in_float32(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr(inference, "processor_has_bfloat16", processor_has_bfloat16.__wrapped__)
-    assert half_type(CPU) == torch.float32
-
-
-def test_short_floats_hardly_change_probabilities(monkeypatch):
-    torch.manual_seed(0)
-    network, image = torch.nn.Conv2d(1, 3, 3, padding=1), torch.randn(1, 1, 32, 32)
-    found = []
-    for short in (False, True):
-        monkeypatch.setattr(inference, "processor_has_bfloat16", lambda short=short: short)
-        found.append(infer(network, image, (0.0,), make_plan(2, (16, 16)), CPU))
-    assert found[1].dtype == torch.float32
-    assert not torch.equal(*found)
-    assert torch.allclose(*found, atol=0.02)
 
 
 def test_half_precision_images_from_the_cache_are_accepted():

@@ -12,9 +12,9 @@ from torch import nn
 
 from ...cohort import SegmentClass
 from ..batches import NO_AUGMENTATION, Augmentation, Batch
-from ..inference import autocast
 from ..plan import Plan
 from ..schedules import sigmoid_ramp
+from ..short_floats import autocast
 from ..store import CaseStore
 
 

@@ -15,9 +15,9 @@ from torch.nn import functional
 from ...cohort import UNLABELED
 from ..batches import Batch
 from ..boxes_in_patches import without_excluded
-from ..inference import autocast
 from ..losses.consistency import jensen_shannon, kl_divergence
 from ..losses.partial import partial_cross_entropy
+from ..short_floats import autocast
 from .base import StageContext, Step, Term, mean_over
 from .supervised import SupervisedTerm
 
