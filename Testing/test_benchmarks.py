@@ -18,6 +18,7 @@ import cost_beside_gain  # noqa: E402
 import few_labels  # noqa: E402
 import measured  # noqa: E402
 import search  # noqa: E402
+import small_grids  # noqa: E402
 import term_cost  # noqa: E402
 import trials  # noqa: E402
 import weak  # noqa: E402
@@ -274,3 +275,11 @@ class TestSearch:
         lines = made.table(["entropy"]).splitlines()
         assert lines[2].endswith(f"| {len(chosen) - 1:+.1f} |")
         assert "**" in lines[-1] and "-10.0" in lines[-1]
+
+
+def test_the_program_computes_small_grids_right_in_short_floats():
+    rows, ended = small_grids.answers(2, 0, 3, 2, 1, 1)
+    assert ended
+    assert len(rows) == len(small_grids.AXES[2]) ** 2
+    assert not any(wrong for _, wrong in rows)
+    assert small_grids.is_wrong([small_grids.torch.tensor([1.0, float("nan")])], [None])
