@@ -54,7 +54,7 @@ class _SmallGridsInFloat32(TorchFunctionMode):
     On processors the bfloat16 gradient of a kernel is wrong where an axis of the grid is shorter
     than the kernel: parts of it are memory that nobody wrote, which may be nan, and some grids
     overrun their memory (torch 2.13; Testing/benchmarks/small_grids.py looks). So small a grid is
-    the lowest level of a network, a tiny part of its time; twice the kernel keeps well away.
+    the lowest level of a network, a tiny part of its time.
     """
 
     def __torch_function__(
@@ -73,7 +73,5 @@ class _SmallGridsInFloat32(TorchFunctionMode):
 
 
 def is_small(image: torch.Tensor, kernel: torch.Tensor) -> bool:
-    """Whether an axis of (B, C, *grid) is shorter than twice that of (out, in, *kernel)."""
-    return any(
-        length < 2 * reach for length, reach in zip(image.shape[2:], kernel.shape[2:], strict=True)
-    )
+    """Whether an axis of (B, C, *grid) is shorter than that of (out, in, *kernel)."""
+    return any(a < b for a, b in zip(image.shape[2:], kernel.shape[2:], strict=True))
