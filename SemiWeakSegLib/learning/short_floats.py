@@ -53,8 +53,8 @@ class _SmallGridsInFloat32(TorchFunctionMode):
 
     On processors the bfloat16 gradient of a kernel is wrong where an axis of the grid is shorter
     than the kernel: parts of it are memory that nobody wrote, which may be nan, and some grids
-    overrun their memory (torch 2.13; Testing/benchmarks/small_grids.py looks). So small a grid is
-    the lowest level of a network, a tiny part of its time.
+    overrun their memory (torch 2.13; Testing/benchmarks/small_grids.py looks). Planned U-Nets stop
+    at 3 voxels, regressors of sizes do not.
     """
 
     def __torch_function__(
