@@ -345,7 +345,7 @@ class TestSupervision:
             y = step.labeled.label[rows].flatten().numpy()
             known = y != UNLABELED
             parts.append(-np.log(p[known, y[known]]).mean())
-        assert float(found) == pytest.approx(np.mean(parts), rel=1e-5)
+        assert float(found.detach()) == pytest.approx(np.mean(parts), rel=1e-5)
 
     def test_without_subsets_it_is_the_mean_of_the_usual_loss(self, store):
         step = step_of(store)
