@@ -10,10 +10,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-CONVOLUTIONS = (
-    *(torch.conv2d, torch.conv3d),
-    *(torch.conv_transpose2d, torch.conv_transpose3d),
-)
+CONVOLUTIONS = {torch.conv2d, torch.conv3d, torch.conv_transpose2d, torch.conv_transpose3d}
 
 
 def half_type(device: torch.device) -> torch.dtype:

@@ -93,7 +93,7 @@ def evidence(
     with slices, volumes with volumes; of these the rows whose number of annotated images is nearest
     as a ratio.
     """
-    dimensions = 2 if summary.sliced else 3
+    dimensions = usual_dimensions(summary)
     alike = [
         row
         for row in measured
@@ -120,6 +120,11 @@ def evidence(
         rows=tuple(sorted(rows, key=lambda row: row.gain, reverse=True)),
         is_beyond=amount > BEYOND * max(_images(row, summary.single) for row in alike),
     )
+
+
+def usual_dimensions(summary: Any) -> int:
+    """2 for a cohort that is best learned slice by slice, as a plan would decide, else 3."""
+    return 2 if summary.sliced else 3
 
 
 def is_baseline(row: Measured) -> bool:

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from SemiWeakSegLib.methods import METHODS, TERMS, Recommendation
+from SemiWeakSegLib.methods.evidence import usual_dimensions
 from SemiWeakSegLib.panels.kernel_view import KernelView
 from SemiWeakSegLib.panels.library_texts import libraryText
 from SemiWeakSegLib.panels.method_forms import MethodForms
@@ -170,7 +171,7 @@ class MethodPanel(VTKObservationMixin):
         planned, summary = self._planned("dimensions"), self._summary()
         if planned in (2, 3):
             return planned
-        return 2 if summary is not None and summary.sliced else 3
+        return 3 if summary is None else usual_dimensions(summary)
 
     def _onStudy(self, *_arguments: Any) -> None:
         self._forgetPlan()

@@ -18,6 +18,7 @@ from SemiWeakSegLib.methods import (
     conflicts,
     recommend,
 )
+from SemiWeakSegLib.methods.evidence import usual_dimensions
 from SemiWeakSegLib.panels.library_texts import libraryText, settingLabel
 from SemiWeakSegLib.panels.selections import Selections
 
@@ -48,7 +49,7 @@ class RecommendationRow:
         self._label.text = _("<b>Recommended: {title}.</b> {reason}").format(
             title=titleOf(found), reason=html.escape(libraryText(found.reason))
         )
-        changes = changesOf(found, 2 if summary.sliced else 3)
+        changes = changesOf(found, usual_dimensions(summary))
         if isChosen(found, chosen):
             self._button.enabled = False
             self._button.toolTip = _("It is chosen")
