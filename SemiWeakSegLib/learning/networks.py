@@ -161,16 +161,45 @@ def _backbone(name: str, dimensions: int, channels: int, outputs: int) -> nn.Mod
             conv1_t_stride=2,
         )
     if name == "seresnext101":
-        return SEResNext101(
+        network = SEResNext101(
             spatial_dims=dimensions, in_channels=channels, num_classes=outputs, pretrained=False
         )
+        if dimensions == 3:
+            network.layer0.conv1 = RoomyConvolution(network.layer0.conv1)
+        return network
     if name == "small":
         return SmallEncoder(dimensions, channels, outputs)
     raise ValueError(f"unknown regressor {name!r}; known: resnet18, seresnext101, small")
 
 
+class RoomyConvolution(nn.Conv3d):
+    """A convolution of kernel 7 that sees zeros beyond short volumes: the same figures, safely.
+
+    On processors torch 2.13 computes its kernel's gradient wrongly where the first axis has 6 or 7
+    voxels, and overruns memory where it has 5, in float32 too (Testing/benchmarks/small_grids.py).
+    """
+
+    LENGTH = 8
+
+    def __init__(self, plain: nn.Conv3d):
+        shape = plain.kernel_size, plain.stride, plain.padding
+        super().__init__(plain.in_channels, plain.out_channels, *shape, bias=False)
+        self.weight = plain.weight
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, *grid) -> (B, out, *smaller grid)."""
+        length = image.shape[2]
+        missing = max(0, self.LENGTH - length)
+        found = super().forward(nn.functional.pad(image, (0, 0, 0, 0, 0, missing)))
+        whole = length + 2 * self.padding[0] - self.kernel_size[0]
+        return found[:, :, : whole // self.stride[0] + 1]
+
+
 class SmallEncoder(nn.Sequential):
-    """Four strided convolutions, average pooling, one linear layer: for very few cases."""
+    """Four strided convolutions, average pooling, one linear layer: for very few cases.
+
+    A convolution that would leave a single voxel, which cannot be normalised, keeps its grid.
+    """
 
     def __init__(self, dimensions: int, channels: int, outputs: int, width: int = 16):
         convolution = nn.Conv3d if dimensions == 3 else nn.Conv2d
@@ -186,3 +215,12 @@ class SmallEncoder(nn.Sequential):
             channels = out
         pool = nn.AdaptiveAvgPool3d(1) if dimensions == 3 else nn.AdaptiveAvgPool2d(1)
         super().__init__(*layers, pool, nn.Flatten(), nn.Linear(channels, outputs))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, *grid) -> (B, outputs)."""
+        for layer in self:
+            if isinstance(layer, nn.Conv2d | nn.Conv3d):
+                step = 2 if max(image.shape[2:]) > 2 else 1
+                layer.stride = (step,) * (image.ndim - 2)
+            image = layer(image)
+        return image

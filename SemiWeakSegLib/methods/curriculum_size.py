@@ -42,7 +42,8 @@ class CurriculumSize(EstimatedBounds, SegmentationSettings):
     )
     regressor: str = setting(
         "resnet18",
-        "network that regresses the sizes",
+        "network that regresses the sizes; small for very few cases, seresnext101 for many "
+        "with more than 32 voxels along an axis",
         choices=("resnet18", "seresnext101", "small"),
         used_if={"sizes_from": ("regressor", "both")},
     )
