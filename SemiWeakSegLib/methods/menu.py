@@ -239,8 +239,12 @@ def describe(width: int = 96) -> str:
 
 def usual_weight_text(term: type[TermSettings]) -> str:
     """The weight where none is given: "65 (655 on slices)"."""
-    slices, volumes = (term().usual_weight(dimensions) for dimensions in (2, 3))
+    slices, volumes = _usual_weights(term)
     return f"{volumes:g}" if slices == volumes else f"{volumes:g} ({slices:g} on slices)"
+
+
+def _usual_weights(term: type[TermSettings]) -> tuple[float, float]:
+    return term().usual_weight(2), term().usual_weight(3)
 
 
 def as_json() -> dict[str, Any]:
@@ -263,7 +267,7 @@ def as_json() -> dict[str, Any]:
             "title": term.title,
             "family": term.family,
             "summary": term.summary,
-            "default_weight": term.default_weight,
+            "default_weight": dict(zip(("slices", "volumes"), _usual_weights(term), strict=True)),
             "settings": [each.to_dict() for each in term.descriptions()],
         }
         for term in TERMS.values()

@@ -244,3 +244,6 @@ class TestMenu:
             2,
             10,
         )
+        weights = {each["name"]: each["default_weight"] for each in menu["terms"]}
+        assert weights["size"] == {"slices": 655, "volumes": 65}
+        assert weights["crf"] == {"slices": 3, "volumes": 3}
