@@ -134,6 +134,8 @@ def make_plan(
     wanted = largest if whole else np.ceil(np.percentile(extents, 95, axis=0))
     asked = _parse_numbers(overrides.pop("patch_size", None), dimensions, "patch_size", int)
     patch = asked or _fit_patch(wanted, budget, whole)
+    if math.prod(patch) == 1:
+        raise PlanError(f"patch_size {patch}: a single voxel cannot be normalised")
     strides = choose_strides(patch, spacing)
     multiples = [math.prod(stride[axis] for stride in strides) for axis in range(dimensions)]
     if asked is None:

@@ -227,6 +227,7 @@ class TestOverrides:
             ("patch_size", "16,16", "expected 3 numbers"),
             ("patch_size", "a,b,c", "expected numbers"),
             ("patch_size", "17,32,32", "must be multiples of"),
+            ("patch_size", "1,1,1", "a single voxel cannot be normalised"),
             ("spacing", "0,1,1", "must be positive"),
             ("dimensions", "4", "expected 2 or 3"),
             ("dimensions", "two", "expected 2 or 3"),

@@ -8,12 +8,21 @@ import pytest
 import torch
 
 from SemiWeakSegLib.learning.networks import RoomyConvolution, build_network
+from SemiWeakSegLib.learning.plan import PlanError
+from SemiWeakSegLib.learning.recipes import plan_run
 from SemiWeakSegLib.learning.short_floats import autocast
 from SemiWeakSegLib.learning.worker import work
+from SemiWeakSegLib.methods import CurriculumSize
 from SemiWeakSegLib.runs.events import EventLog
 from Testing.learning.tiny import make_cohort, make_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """Images of a few pixels."""
+    return make_cohort(tmp_path_factory.mktemp("cohort"), shape=(12, 14), labeled=4)
 
 
 def regressor(backbone, dimensions):
@@ -49,6 +58,7 @@ def test_they_start_at_the_mean_and_learn_from_small_images(backbone, grid):
     assert first.weight.grad.abs().max() > 0
 
 
+@pytest.mark.filterwarnings("ignore:TF32")
 @pytest.mark.parametrize("length", range(1, 11))
 def test_zeros_beyond_short_volumes_change_nothing(length):
     torch.manual_seed(0)
@@ -88,10 +98,36 @@ def test_the_small_one_halves_until_two_voxels_are_left():
 
 
 @pytest.mark.parametrize("regressor", ["small", "resnet18"])
-def test_sizes_are_learned_from_images_of_a_few_pixels(tmp_path, regressor):
-    cohort = make_cohort(tmp_path / "cohort", shape=(12, 14), labeled=4)
-    settings = {"folds": 2, "regressor": regressor}
-    run = make_run(tmp_path / "run", cohort, "curriculum_size", settings=settings, steps=4)
-    work(run)
-    kinds = [event["kind"] for event in EventLog(run.events_path).read()[0]]
+def test_sizes_are_learned_from_images_of_a_few_pixels(tmp_path, cohort, regressor):
+    kinds = [event["kind"] for event in train(tmp_path, cohort, {"regressor": regressor})]
     assert kinds[-1] == "finished" and "warning" not in kinds
+
+
+def train(folder, cohort, settings, **request):
+    """The events of a short run of `curriculum_size`."""
+    settings = {"folds": 2, **settings}
+    run = make_run(folder / "run", cohort, "curriculum_size", settings=settings, steps=4, **request)
+    work(run)
+    return EventLog(run.events_path).read()[0]
+
+
+class TestBatchesOfOne:
+    """Batch normalisation of one image that is a single voxel at the bottom of the network."""
+
+    @pytest.mark.parametrize("regressor", ["resnet18", "seresnext101"])
+    def test_they_are_refused_before_work_starts(self, cohort, regressor):
+        settings = CurriculumSize(regressor=regressor)
+        with pytest.raises(PlanError, match=f"batch_labeled=1: regressor={regressor} needs 2"):
+            plan_run(cohort, settings, [], {"batch_labeled": 1}, "cpu")
+
+    @pytest.mark.parametrize(
+        ("settings", "overrides"),
+        [
+            ({"regressor": "small"}, {"batch_labeled": 1}),
+            ({"sizes_from": "segmenter"}, {"batch_labeled": 1}),
+            ({}, {"batch_labeled": 1, "patch_size": "16,48"}),
+            ({}, {"batch_labeled": 2}),
+        ],
+    )
+    def test_all_others_train(self, tmp_path, cohort, settings, overrides):
+        assert train(tmp_path, cohort, settings, plan=overrides)[-1]["kind"] == "finished"

@@ -35,7 +35,7 @@ from .constrained import constrained
 from .one_term import one_term
 from .refinement import refinement
 from .segmenters import first_segmenter
-from .sizes import curriculum_size, oracle_size
+from .sizes import check_regressor, curriculum_size, oracle_size
 from .tags import tags
 from .voxelwise import proposals, pseudo_label, scribble_crf, supervised
 
@@ -87,6 +87,8 @@ def plan_run(
         training = [case for case in cohort.cases if case.role == "train"]
         annotated = [case for case in training if case.label or case.points or case.boxes]
         plan.notes.append(describe_members(settings, plan, annotated))
+    if isinstance(settings, CurriculumSize):
+        check_regressor(settings, plan)
     return plan
 
 

@@ -12,10 +12,14 @@ from ...methods.curriculum_size import CurriculumSize
 from ...methods.oracle_size import OracleSize
 from ...methods.size_penalty import EstimatedBounds, SizePenalty
 from ..moments import start_moments
+from ..plan import Plan, PlanError
 from ..sizes import write_estimated, write_true
 from ..stages import Stage, Workshop
 from ..terms import MomentsTerm, SizeRegressionTerm, SizeTerm, Term
 from .segmenters import first_segmenter, segmenter, supervision
+
+# By how much ResNets make a grid coarser.
+RESNET_FACTOR = 2**5
 
 
 def size_weight(settings: SizePenalty, dimensions: int) -> float:
@@ -94,6 +98,17 @@ def curriculum_size(settings: CurriculumSize, workshop: Workshop) -> list[Stage]
         share=1 - settings.size_share,
     )
     return [*first_stages, last]
+
+
+def check_regressor(settings: CurriculumSize, plan: Plan) -> None:
+    """Raises PlanError where its normalisation over the batch would see single values."""
+    if settings.sizes_from == "segmenter" or settings.regressor == "small":
+        return
+    if plan.batch_labeled == 1 and max(plan.patch_size) <= RESNET_FACTOR:
+        raise PlanError(
+            f"batch_labeled=1: regressor={settings.regressor} needs 2 or more for images of at "
+            f"most {RESNET_FACTOR} voxels along each axis; regressor=small does not"
+        )
 
 
 def _regressor(
