@@ -88,12 +88,22 @@ LEARNERS = (
     Learner("oracle_size", "true sizes", "oracle_size"),
 )
 
-# Forms of the same methods, and several at once: where labels are fewest.
 STRONG = ("augmentation=strong",)
+STRONG_LEARNERS = (
+    Learner("supervised-strong", "supervised, strong augmentation", "supervised", STRONG),
+    Learner("cutmix-strong", "CutMix, strong augmentation", "cutmix", STRONG),
+    Learner(
+        "transformation-strong",
+        "transformation consistency, strong augmentation",
+        "transformation",
+        STRONG,
+    ),
+)
+
+# Forms of the same methods, and several at once: where labels are fewest.
 BALANCED = ("selection=class_balanced",)
 FROZEN = ("teacher=frozen",)
 VARIANTS = (
-    Learner("supervised-strong", "supervised, strong augmentation", "supervised", STRONG),
     Learner("pseudo_label-own", "pseudo-labels, own", "pseudo_label", ("teacher=own",)),
     Learner("pseudo_label-frozen", "pseudo-labels, frozen", "pseudo_label", FROZEN, earlier=0.3),
     Learner("pseudo_label-balanced", "pseudo-labels, class-balanced", "pseudo_label", BALANCED),
@@ -104,7 +114,6 @@ VARIANTS = (
         "co_training",
         ("agreement_weight=0", "pseudo_label_weight=0", "disagreement_weight=0"),
     ),
-    Learner("cutmix-strong", "CutMix, strong augmentation", "cutmix", STRONG),
     Learner(
         "cutmix-and-transformation",
         "CutMix + transformation consistency",
@@ -156,7 +165,7 @@ def few_rows(study: Study) -> list[FewRow]:
     slices = study.dimensions == 2
     variants = [each for each in VARIANTS if slices or each.method != "co_training"]
     for count in LABELED:
-        learners = [*LEARNERS, *(variants if count == min(LABELED) else ())]
+        learners = [*LEARNERS, *STRONG_LEARNERS, *(variants if count == min(LABELED) else ())]
         result += _rows(study, learners, "labels", count, f"{count} labeled", few("full", count))
     scribbled = few("scribbles", SCRIBBLED)
     result += _rows(
