@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -98,9 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Only what is asked for is imported, so that light commands stay fast.
     parser = build_parser((word,) if word in COMMANDS else COMMANDS)
     _check_command(parser, word)
-    arguments = parser.parse_args(arguments_in)
+    arguments, unknown = parser.parse_known_args(arguments_in)
     if not hasattr(arguments, "run_command"):
         parser.error("a command is missing")
+    if unknown:
+        _check_arguments(arguments, unknown)
     return _run(arguments)
 
 
@@ -113,6 +116,20 @@ def _check_command(parser: argparse.ArgumentParser, word: str) -> None:
     parser.error(f"there is no command '{word}'{nearest(word, COMMANDS)}; there are {known}")
 
 
+def _check_arguments(arguments: argparse.Namespace, unknown: Sequence[str]) -> None:
+    """Refuses them as the command itself does, whose usage is of more help than that of all."""
+    from SemiWeakSegLib.methods.settings import nearest
+
+    known = re.findall(r"--[\w-]+", arguments.parser.format_usage())
+    said = [
+        f"there is no option '{word}'{nearest(word, known)}"
+        if word.startswith("-")
+        else f"'{word}' is one too many"
+        for word in unknown
+    ]
+    arguments.parser.error("; ".join(said))
+
+
 def _run(arguments: argparse.Namespace) -> int:
     debug = getattr(arguments, "debug", False)
     try:
@@ -120,7 +137,7 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except UsageError as error:
-        _show(f"{arguments.program}: {error}", debug)
+        _show(f"{arguments.parser.prog}: {error}", debug)
         return USAGE
     except InputError as error:
         _show(_listed(error.problems), debug)

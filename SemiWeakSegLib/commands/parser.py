@@ -35,7 +35,7 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_debug(parser)
-    parser.set_defaults(run_command=run, program=parser.prog)
+    parser.set_defaults(run_command=run, parser=parser)
     return parser
 
 

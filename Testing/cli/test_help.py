@@ -109,6 +109,13 @@ class TestUsage:
         assert outcome.code == 2
         assert "did you mean 'train'" in outcome.err
 
+    def test_what_a_command_does_not_know_is_named_beside_its_own_usage(self, command):
+        outcome = command("cohort", "make", "c.json", "images", "--lables", "labels")
+        assert outcome.code == 2
+        assert outcome.err.startswith("usage: python -m SemiWeakSegLib cohort make")
+        assert "'images' is one too many" in outcome.err
+        assert "there is no option '--lables' (did you mean '--labels'?)" in outcome.err
+
     @pytest.mark.parametrize(
         ("line", "words"),
         [
