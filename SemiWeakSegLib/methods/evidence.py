@@ -14,6 +14,9 @@ from SemiWeakSegLib.methods.terms import TermRequest, parse_term
 BEYOND = 3.0
 """How many times the labels that were measured a cohort must have to be called beyond it."""
 
+WORTH = 0.005
+"""Gain in Dice that more than double the time of another method has to bring."""
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -54,6 +57,23 @@ class Evidence:
     def convincing(self) -> list[Measured]:
         """The rows whose gain is larger than its spread over the seeds."""
         return [row for row in self.rows if is_convincing(row)]
+
+    @property
+    def ranked(self) -> list[Measured]:
+        """The convincing rows, first the one to try first.
+
+        That is the one with the best mean gain, or one that gained hardly less (`WORTH`) in less
+        than half its time.
+        """
+        found = self.convincing
+        if not found:
+            return []
+        first = found[0]
+        for row in found[1:]:
+            hardly_less = found[0].gain - row.gain < WORTH
+            if hardly_less and row.cost and first.cost and 2 * row.cost < first.cost:
+                first = row
+        return [first, *(row for row in found if row is not first)]
 
     @property
     def place(self) -> str:
