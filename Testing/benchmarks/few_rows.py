@@ -158,7 +158,7 @@ def few_rows(study: Study) -> list[FewRow]:
     """All rows of one table.
 
     What unlabeled cases bring to co-training is asked of the hearts alone: several networks of
-    slices take twelve times a step of the hippocampus.
+    slices take nine times a step of the hippocampus.
     """
     full = FewRow("full", "all labels", "full supervision", full_labels, "supervised")
     result = [replace(full, plan=study.plan)]
