@@ -162,10 +162,11 @@ def _measured(summary: Any, found: Evidence) -> Recommendation:
     sentences = [_have(summary), _figures(found, best)]
     others = [row for row in ranked[1:] if row.method != best.method or row.terms != best.terms]
     if others:
-        gained = gain_text(others[0])
-        if others[0].gain > best.gain:
-            gained += f" in {others[0].cost:.1f} times the time"
-        sentences.append(f"Next to try: {found.title(others[0])} ({gained}).")
+        second = others[0]
+        gained = gain_text(second)
+        if second.gain > best.gain and second.cost is not None:
+            gained += f" in {second.cost:.1f} times the time"
+        sentences.append(f"Next to try: {found.title(second)} ({gained}).")
     if found.is_beyond:
         sentences.append(BEYOND_TEXT)
     return Recommendation(

@@ -84,17 +84,14 @@ def test_the_small_one_halves_until_two_voxels_are_left():
     for layer in network:
         if isinstance(layer, torch.nn.InstanceNorm2d):
             layer.register_forward_hook(lambda _, __, found: seen.append(tuple(found.shape[2:])))
-    for grid in ((64, 40), (16, 12), (5, 1)):
+    for grid, expected in (
+        ((64, 40), [(32, 20), (16, 10), (8, 5), (4, 3)]),
+        ((16, 12), [(8, 6), (4, 3), (2, 2), (2, 2)]),
+        ((5, 1), [(3, 1), (2, 1), (2, 1), (2, 1)]),
+    ):
         seen.clear()
         network(torch.randn(1, 2, *grid))
-        assert (
-            seen
-            == {
-                (64, 40): [(32, 20), (16, 10), (8, 5), (4, 3)],
-                (16, 12): [(8, 6), (4, 3), (2, 2), (2, 2)],
-                (5, 1): [(3, 1), (2, 1), (2, 1), (2, 1)],
-            }[grid]
-        )
+        assert seen == expected
 
 
 @pytest.mark.parametrize("regressor", ["small", "resnet18"])

@@ -168,6 +168,17 @@ class TestMeasuredGainDecides:
         told = f"Entropy minimisation (+4.6 ± 1.0 in {cost} times the time)."
         assert found.reason.endswith(told) == (method == "cutmix")
 
+    def test_another_of_unknown_time_may_be_between(self):
+        rows = [
+            base(),
+            row("cutmix", 0.046, settings=("augmentation=strong",), cost=9.0),
+            row("ict", 0.045),
+            row("cutmix", 0.044, cost=3.0),
+        ]
+        found = recommend(FEW, rows)
+        assert (found.method, found.settings) == ("cutmix", {})
+        assert found.reason.endswith("Next to try: Interpolation consistency (ICT) (+4.5 ± 1.0).")
+
     def test_a_gain_within_its_spread_or_of_one_seed_does_not_count(self):
         rows = [base(), row("cutmix", 0.06, 0.07), row("ict", 0.05, None), row("entropy", 0.02)]
         assert recommend(FEW, rows).method == "entropy"
