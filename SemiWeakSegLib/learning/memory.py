@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gc
-import math
 
 import torch
 
-from .plan import Plan
+from .plan import Plan, leaves_one_voxel, total_strides
 
 # How the CPU's allocator, CUDA's libraries and Metal say it; they raise a plain RuntimeError.
 MESSAGES = (
@@ -46,7 +45,7 @@ def shrink(plan: Plan) -> Plan | None:
     """The same plan with half the batch, else half the patch along its longest axis, else None.
 
     A patch that must hold whole images is not cut, and none so far that a single voxel is left at
-    the bottom of the network, which no instance normalisation can train on.
+    the bottom of the network.
     """
     if max(plan.batch_labeled, plan.batch_unlabeled) > 1:
         return dataclasses.replace(
@@ -57,10 +56,10 @@ def shrink(plan: Plan) -> Plan | None:
     if plan.whole:
         return None
     strides = plan.network["strides"]
-    multiples = [math.prod(step[axis] for step in strides) for axis in range(plan.dimensions)]
+    multiples = total_strides(strides)
     for axis in sorted(range(plan.dimensions), key=lambda each: -plan.patch_size[each]):
         patch = list(plan.patch_size)
         patch[axis] = patch[axis] // 2 // multiples[axis] * multiples[axis]
-        if math.prod(patch) > math.prod(multiples):
+        if not leaves_one_voxel(patch, strides):
             return dataclasses.replace(plan, patch_size=patch)
     return None

@@ -208,7 +208,7 @@ class SmallEncoder(nn.Sequential):
         for level in range(4):
             out = width * 2**level
             layers += [
-                convolution(channels, out, 3, stride=2, padding=1),
+                convolution(channels, out, 3, padding=1),
                 norm(out, affine=True),
                 nn.LeakyReLU(0.01),
             ]
@@ -218,9 +218,11 @@ class SmallEncoder(nn.Sequential):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, C, *grid) -> (B, outputs)."""
+        convolve = nn.functional.conv3d if image.ndim == 5 else nn.functional.conv2d
         for layer in self:
             if isinstance(layer, nn.Conv2d | nn.Conv3d):
                 step = 2 if max(image.shape[2:]) > 2 else 1
-                layer.stride = (step,) * (image.ndim - 2)
-            image = layer(image)
+                image = convolve(image, layer.weight, layer.bias, step, layer.padding)
+            else:
+                image = layer(image)
         return image

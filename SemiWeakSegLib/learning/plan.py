@@ -134,10 +134,10 @@ def make_plan(
     wanted = largest if whole else np.ceil(np.percentile(extents, 95, axis=0))
     asked = _parse_numbers(overrides.pop("patch_size", None), dimensions, "patch_size", int)
     patch = asked or _fit_patch(wanted, budget, whole)
-    if math.prod(patch) == 1:
-        raise PlanError(f"patch_size {patch}: a single voxel cannot be normalised")
     strides = choose_strides(patch, spacing)
-    multiples = [math.prod(stride[axis] for stride in strides) for axis in range(dimensions)]
+    if leaves_one_voxel(patch, strides):
+        raise PlanError(f"patch_size {patch}: a single voxel cannot be normalised")
+    multiples = total_strides(strides)
     if asked is None:
         patch = [math.ceil(size / m) * m for size, m in zip(patch, multiples, strict=True)]
     for size, multiple in zip(patch, multiples, strict=True):
@@ -241,6 +241,16 @@ def choose_strides(patch: list[int], spacing: list[float]) -> list[list[int]]:
         size = [math.ceil(s / step) for s, step in zip(size, stride, strict=True)]
         grid = [g * step for g, step in zip(grid, stride, strict=True)]
     return strides or [[1] * len(patch)]
+
+
+def total_strides(strides: list[list[int]]) -> list[int]:
+    """How many voxels of a patch are one at the bottom of the network, along each axis."""
+    return [math.prod(steps) for steps in zip(*strides, strict=True)]
+
+
+def leaves_one_voxel(patch: list[int], strides: list[list[int]]) -> bool:
+    """Whether the bottom has a single voxel, which no instance normalisation can train on."""
+    return math.prod(patch) <= math.prod(total_strides(strides))
 
 
 def _apply_overrides(plan: Plan, overrides: dict[str, Any]) -> None:

@@ -350,8 +350,8 @@ class TestSupervision:
     def test_without_subsets_it_is_the_mean_of_the_usual_loss(self, store):
         step = step_of(store)
         term = MemberSupervisedTerm(1.0, 1.0)
-        alone = [float(term(dataclasses.replace(step, members=[each]))) for each in step.members]
-        assert float(term(step)) == pytest.approx(np.mean(alone), rel=1e-6)
+        alone = [term(dataclasses.replace(step, members=[each])).item() for each in step.members]
+        assert term(step).item() == pytest.approx(np.mean(alone), rel=1e-6)
 
     def test_a_member_without_a_case_in_the_batch_gets_a_zero_gradient(self, store):
         """Not None: several processes average what each of them has."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import warnings
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from ...runs import RunFolder
+from ..plan import total_strides
 from ..saved_model import SavedModel, load_model
 
 # Largest difference of the outputs, relative to their largest value.
@@ -105,8 +105,7 @@ def example_inputs(model: SavedModel) -> tuple[torch.Tensor, torch.Tensor]:
     """Random input of the plan's patch size, and of another batch and spatial size."""
     generator = torch.Generator().manual_seed(0)
     patch = model.plan.patch_size
-    strides = model.plan.network["strides"]
-    multiples = [math.prod(stride[axis] for stride in strides) for axis in range(len(patch))]
+    multiples = total_strides(model.plan.network["strides"])
     other = [size + multiple for size, multiple in zip(patch, multiples, strict=True)]
     channels = model.plan.channels_in
     return (

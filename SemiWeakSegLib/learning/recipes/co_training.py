@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from ...cohort import Case
 from ...cohort.case import group_of
 from ...methods.co_training import CoTraining
-from ..plan import Plan
+from ..plan import Plan, leaves_one_voxel
 from ..stages import Stage, Workshop
 from ..terms import Term
 from ..terms.co_training import (
@@ -137,8 +136,7 @@ def member_settings(plan: Plan, across: int | None) -> dict[str, Any]:
         for stride in network["strides"]
     ]
     patch = [size for axis, size in enumerate(plan.patch_size) if axis != across]
-    multiples = [math.prod(stride[axis] for stride in network["strides"]) for axis in range(2)]
-    if math.prod(patch) <= math.prod(multiples):
+    if leaves_one_voxel(patch, network["strides"]):
         size = " x ".join(str(edge) for edge in plan.patch_size)
         raise ValueError(
             f"views=planes: the patch of {size} voxels leaves a single voxel of its slices at the "
